@@ -1,0 +1,1 @@
+"""The shell around the core: reads files, keeps time, hands snapshots over."""

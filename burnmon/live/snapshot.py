@@ -1,0 +1,206 @@
+"""What a screen may show, computed once per ``now``: the only value the screen knows.
+
+Owns the shape of a snapshot. It refuses to read files, clocks or settings, and a
+pane that draws it has nothing left to compute. Big values compare by identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from burnmon.records import SessionState, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The prompt cache of one session."""
+
+    warm_until: datetime
+    """When the newest entry expires if nothing is sent before."""
+    rebuild_cost: Decimal | None
+    """What the next turn costs more if the cache is cold by then; None: unpriced."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session, as a line of the Sessions pane."""
+
+    session_id: str
+    agent: str
+    project: str
+    """Last part of the working directory."""
+    cwd: str
+    branch: str
+    model: str
+    """Model id as the vendor writes it; ``text.short_model`` shortens it."""
+    title: str
+    state: SessionState
+    state_since: datetime
+    """When the session entered its state, as far as the files tell."""
+    cost_per_minute: Decimal | None
+    """Dollars per minute over ``Burn.span``; None when a request has no price."""
+    tokens_per_minute: float
+    """Tokens per minute over ``Burn.span``, cache reads left out."""
+    spark: tuple[float, ...]
+    """Dollars per ``Snapshot.spark_step``, oldest first, the last one running."""
+    cost: Decimal | None
+    """Dollars of the whole session, sub-agents included; None: nothing priced."""
+    unpriced_requests: int
+    """Requests left out of ``cost`` because no price is known."""
+    requests: int
+    context_tokens: int | None
+    """Prompt tokens of the newest request: what each next turn carries."""
+    context_window: int | None
+    """Tokens the context can hold, where the agent states it."""
+    cache: Cache | None
+    subagents: int
+    """Sub-agents that made a request within ``Burn.span``."""
+    doing: str
+    """Tool and target of the newest call, or empty."""
+    started_at: datetime
+    last_at: datetime
+    explain: tuple[str, ...] = ()
+    """Source, age, formula and counts behind the row's figures, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One window, as a line of the Limits pane."""
+
+    window: Window
+    label: str
+    """Agent and length, ``Claude 5h``; made from kind and length, never position."""
+    elapsed: float | None
+    """Share of the window that has passed, 0–1: even pace."""
+    explain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLimit:
+    """An agent that burns while none of its limits is known."""
+
+    agent: str
+    label: str
+    reason: str
+    remedy: str
+    """The one command that makes the limit known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """A burn-up: what was used so far, and where it is heading."""
+
+    title: str
+    """What and over which span: ``Claude 5h``, ``today``, ``last 24 h`` …"""
+    unit: Literal["share", "usd"]
+    starts_at: datetime
+    ends_at: datetime
+    points: tuple[tuple[datetime, float], ...]
+    """Cumulative use, rising; shares 0–1 or dollars. The last one is now."""
+    limit: float | None
+    """The level that stops the work, in the chart's unit; None when unknown."""
+    band: tuple[float, float, float] | None
+    """p10, p50, p90 at ``ends_at``; None when there is no forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """The pace of everything together."""
+
+    span: timedelta
+    """The recent span that every rate is taken over."""
+    cost_per_minute: Decimal | None
+    tokens_per_minute: float
+    """Cache reads left out."""
+    cache_reads_per_minute: float
+    cost_today: Decimal | None
+    """Dollars since local midnight; None when nothing of today is priced."""
+    unpriced_today: int
+    """Requests of today without a price."""
+    cache_read_share: float | None
+    """Share of today's prompt tokens that came from a cache, 0–1."""
+    cache_rebuilt_share: float | None
+    """Share of today's prompt tokens written to a cache, 0–1."""
+    explain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something worth a line, once."""
+
+    at: datetime
+    level: Literal["note", "warning", "alarm"]
+    text: str
+    """One line, safe to print."""
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A first reading of history that is still under way."""
+
+    files_done: int
+    files: int
+    bytes_done: int
+    bytes: int
+    left: timedelta | None
+    """Time left at the present speed; None until it can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory that was looked into for session files."""
+
+    agent: str
+    path: str
+    exists: bool
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the figures are what the files say right now."""
+
+    last_line_at: datetime | None
+    """Timestamp of the newest line of any session."""
+    watching: bool
+    """File events wake the sweep; otherwise it runs on its timer alone."""
+    failed_at: datetime | None = None
+    """Since when nothing could be read any more; None while all is well."""
+    failure: str = ""
+    reader: bool = False
+    """Another burnmon writes the ledger; this one follows it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Everything to be shown, at one ``now``."""
+
+    now: datetime
+    zone: str
+    """IANA name of the zone that clock times are shown in and days are cut in."""
+    answer: str
+    """The first line: one sentence, am I about to be cut off."""
+    answer_level: Literal["calm", "attention", "alarm", "unknown"]
+    limits: tuple[LimitRow, ...]
+    """The binding window of each agent first."""
+    missing: tuple[MissingLimit, ...]
+    burn: Burn
+    charts: tuple[Chart, ...]
+    """One per span that ``+`` and ``-`` step through; the default comes first."""
+    sessions: tuple[SessionRow, ...]
+    """Burning first, then waiting, then idle; within each, dearest pace first."""
+    spark_step: timedelta
+    events: tuple[Event, ...]
+    """Newest first."""
+    health: Health
+    scan: Scan | None
+    places: tuple[Place, ...]
+    prices: str
+    """Date and source of the price table in force."""
+    unpriced_models: tuple[str, ...]
+    totals: tuple[str, ...] = ()
+    """Lines seen, requests kept, duplicates dropped, lines skipped, in words."""

@@ -1,0 +1,249 @@
+"""The vocabulary: immutable values that every other module speaks.
+
+Instants are aware UTC ``datetime`` named ``…_at``; spans are ``timedelta``; shares
+are floats 0–1; tokens are ``int``; money is ``Decimal`` US dollars, and ``None``
+where a price is unknown. Nothing here reads a clock, a file or a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+Confidence = Literal["official", "local_estimate", "experimental", "unknown"]
+"""How a figure is known: stated by the vendor, derived here from local facts,
+derived by a method that is still being judged, or not known at all."""
+
+Verdict = Literal["safe", "watch", "runs_out", "reached", "unknown"]
+"""What a window's forecast means for the person in front of it."""
+
+SessionState = Literal["burning", "waiting", "idle"]
+"""burning: requests arrive or one is being generated; waiting: the turn ended or
+the agent asks, and the person is next; idle: nothing for a while."""
+
+
+class BurnmonError(Exception):
+    """Something a person can mend; its text names the file, key or flag.
+
+    BurnmonError
+    ├── ConfigError    a setting, environment variable or price file is wrong
+    ├── UsageError     a command line asks for something that does not exist
+    └── LedgerError    the ledger cannot be opened, read or written
+    """
+
+
+class ConfigError(BurnmonError):
+    """A setting is wrong; names the file and the key."""
+
+
+class UsageError(BurnmonError):
+    """A command line is wrong; names the flag and what it takes."""
+
+
+class LedgerError(BurnmonError):
+    """The ledger cannot be used; names its path and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more requests, in the four classes that are priced apart."""
+
+    input: int = 0
+    """Input tokens that came from no cache."""
+    output: int = 0
+    """Billable output, thinking and reasoning included."""
+    cache_read: int = 0
+    """Input tokens read from the cache."""
+    cache_write_5m: int = 0
+    """Input tokens written to a cache that lives five minutes (or an unstated time)."""
+    cache_write_1h: int = 0
+    """Input tokens written to a cache that lives one hour."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write_5m + other.cache_write_5m,
+            self.cache_write_1h + other.cache_write_1h,
+        )
+
+    @property
+    def prompt(self) -> int:
+        """All tokens sent with the request: what the context held."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def fresh(self) -> int:
+        """Tokens that were new work: everything but cache reads."""
+        return self.input + self.output + self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def total(self) -> int:
+        """Every token of every class."""
+        return self.prompt + self.output
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What, besides model and tokens, decides the price of a request."""
+
+    speed: str = ""
+    """The vendor's word for a faster, dearer mode (``fast``); empty when standard."""
+    region: str = ""
+    """The vendor's word for a region with a surcharge (``us``); empty when none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One billed model call, as the ledger knows it after deduplication."""
+
+    key: int
+    """Stable 64-bit identity; equal in every copy of the same call."""
+    agent: str
+    session_id: str
+    """Session that paid for the call first; forks and resumes copy, never own."""
+    at: datetime
+    """The earliest instant under which any copy of the call is recorded."""
+    model: str
+    usage: Usage
+    terms: Terms = Terms()
+    web_searches: int = 0
+    """Searches the vendor bills per request, apart from tokens."""
+    incomplete: bool = False
+    """The final output count was never written: ``usage.output`` is a lower bound."""
+    subagent: str = ""
+    """Id of the sub-agent that made the call; empty for the session itself."""
+    project: str = ""
+    """Working directory at the time, as the agent wrote it."""
+    branch: str = ""
+    """Git branch at the time, as the agent wrote it; empty when it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReading:
+    """One official statement of how much of a window is used."""
+
+    agent: str
+    account: str
+    """Whose limit it is; the root's label where the files name no account."""
+    kind: str
+    """The vendor's word: ``five_hour``, ``seven_day``, ``primary``, ``secondary`` …"""
+    window_minutes: int
+    used: float
+    """Share used, 0–1; 1 when the vendor refused a request."""
+    resets_at: datetime
+    observed_at: datetime
+    """When this figure was first seen stated."""
+    source: str
+    """Where it was stated: ``codex rollout``, ``statusline``, ``limit record`` …"""
+    repeated_at: datetime | None = None
+    """When the same figure was last seen stated again; ``None`` if it never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The distribution of a window's use at its reset, as seen from one instant."""
+
+    p10: float
+    p50: float
+    p90: float
+    """Shares used at reset, 0 upwards; above 1 means the limit would be passed."""
+    exhaustion_probability: float
+    """Chance, 0–1, that the limit is reached before the reset."""
+    exhausted_at: tuple[datetime, datetime, datetime] | None
+    """10 %, 50 % and 90 % instants of exhaustion, if it is likely enough to state."""
+    method: str
+    confidence: Confidence = "experimental"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span over which a limit counts, at one ``now``."""
+
+    agent: str
+    account: str
+    kind: str
+    window_minutes: int
+    used: float | None
+    """Share used, 0–1; ``None`` when unknown or when the reading has expired."""
+    resets_at: datetime | None
+    observed_at: datetime | None
+    source: str
+    confidence: Confidence
+    forecast: Forecast | None = None
+    verdict: Verdict = "unknown"
+    binding: bool = False
+    """This is the window of its agent that would stop the work first."""
+    reason: str = ""
+    """Why a value is unknown, in words; empty when it is known."""
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """Start of the window, counted back from the reset."""
+        if self.resets_at is None:
+            return None
+        return self.resets_at - timedelta(minutes=self.window_minutes)
+
+    def elapsed(self, now: datetime) -> float | None:
+        """Share of the window's span that has passed at ``now``: even pace."""
+        if self.resets_at is None:
+            return None
+        left = (self.resets_at - now) / timedelta(minutes=self.window_minutes)
+        return min(1.0, max(0.0, 1.0 - left))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation, as its newest lines describe it."""
+
+    agent: str
+    session_id: str
+    account: str = ""
+    """Label of the root it was read from."""
+    project: str = ""
+    branch: str = ""
+    model: str = ""
+    """Model of the newest request of the session itself."""
+    title: str = ""
+    """The name the agent or the person gave it; never a prompt."""
+    parent_id: str = ""
+    """Session that this one is a sub-agent of; empty for a session of its own."""
+    started_at: datetime | None = None
+    last_at: datetime | None = None
+    """Instant of the newest line, of the session or its sub-agents."""
+    doing: str = ""
+    """Tool and target of the newest call (``Edit limits.py``), or empty."""
+    doing_at: datetime | None = None
+    """When the newest line that tells whose turn it is was written."""
+    turn: Literal["agent", "person", ""] = ""
+    """Whose move it is after that line: ``agent`` works, ``person`` is awaited."""
+    context_window: int | None = None
+    """Size of the model's context in tokens, where the agent states it."""
+    stated_cost: Decimal | None = None
+    """The agent's own running total for the session, hidden calls included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something a session's file states happened at an instant, besides requests."""
+
+    agent: str
+    session_id: str
+    at: datetime
+    kind: Literal["compacted", "limit", "retry", "refused"]
+    detail: str = ""
+    """A few words or a number from the agent; never a prompt or code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A line of an agent's own registry of running sessions."""
+
+    agent: str
+    session_id: str
+    status: str
+    """The agent's word: ``busy``, ``idle``, ``waiting`` …"""
+    since: datetime
