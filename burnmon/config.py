@@ -1,0 +1,350 @@
+"""Settings: what the config file, the environment and the flags say, as one value.
+
+Precedence is flag, environment, config file, default. Anything unknown or of a wrong
+type is refused with the file and the key. The environment and the flags are arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from burnmon import places
+
+KEYS: dict[str, type] = {
+    "timezone": str,
+    "data_dir": str,
+    "offline": bool,
+    "color": bool,
+    "mouse": bool,
+    "theme": str,
+    "roots": dict,
+    "paths": dict,
+}
+"""Every key of the config file with its type; see ``Settings`` for the meanings."""
+
+AGENT_HOMES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "claude": ("CLAUDE_CONFIG_DIR", ("~/.claude", "~/.config/claude")),
+    "codex": ("CODEX_HOME", ("~/.codex",)),
+}
+"""Agent → the variable that names its directory, and where it is otherwise."""
+
+_WORDS = {str: "a string", bool: "true or false", dict: "a table"}
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A directory that one agent writes its sessions under."""
+
+    agent: str
+    label: str
+    """Name of the account behind it; empty for the usual place."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force for this run."""
+
+    roots: tuple[Root, ...]
+    """Where the agents write: their own variables or usual places, then ``[roots]``:
+    ``laptop = { agent = "claude", path = "~/mnt/laptop/.claude" }``. They may be
+    missing; a symbolic link to an earlier one is left out."""
+    zone: str
+    """IANA name of the zone for clock times and for cutting days. ``--timezone``,
+    ``BURNMON_TIMEZONE``, ``TZ``, ``timezone = "Europe/Berlin"``, else the system's."""
+    data_dir: Path
+    """Directory of the ledger and the recordings. ``data_dir = "~/burn"``."""
+    state_dir: Path
+    """Directory of the running instance's state file, below a ``data_dir`` of one's
+    own."""
+    config_file: Path
+    """The config file; it need not exist unless it was asked for by name."""
+    prices_file: Path
+    """The person's own prices, beside the config file; it need not exist."""
+    fetched_prices_file: Path
+    """Where ``prices --refresh`` puts what it fetched; it need not exist."""
+    offline: bool = False
+    """No network, whatever a command would do otherwise. ``offline = true``."""
+    color: bool | None = None
+    """Whether to colour text; None: if standard output is a terminal. ``--no-color``,
+    ``NO_COLOR``, ``FORCE_COLOR``, ``color = false``."""
+    mouse: bool = False
+    """The live screen takes the mouse from the terminal. ``mouse = true``."""
+    theme: str = ""
+    """Name of the screen's theme; empty for burnmon's own. ``theme = "nord"``."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """Pairs (old, new): a session recorded under ``old`` belongs to ``new``. Flags
+    come first. ``[paths]`` with ``"/workspace" = "~/src/api"``."""
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger."""
+        return self.data_dir / "ledger.sqlite3"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """What ``statusline`` and ``collect`` recorded, one file per month."""
+        return self.data_dir / "recordings"
+
+    @property
+    def state_file(self) -> Path:
+        """The running instance's latest figures."""
+        return self.state_dir / "state.json"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """The settings in force; ``flags`` are the parsed ones, None where not given.
+
+    Raises ConfigError, which names the file, variable or flag that is wrong.
+    """
+    file = Path(places.config_file(environ, flags.get("config") or ""))
+    asked = bool(flags.get("config") or environ.get("BURNMON_CONFIG"))
+    said = _Said(flags, environ, read_table(file, must_exist=asked), file)
+    own = (flags.get("data_dir") or "", said.table.get("data_dir", ""))
+    data_dir = Path(places.data_dir(environ, *own))
+    return Settings(
+        roots=_roots(said),
+        zone=_zone(said),
+        data_dir=data_dir,
+        state_dir=Path(places.state_dir(environ, *own)),
+        config_file=file,
+        prices_file=file.parent / "prices.toml",
+        fetched_prices_file=data_dir / "prices.json",
+        offline=bool(said.switch("offline")),
+        color=_color(said),
+        mouse=bool(said.switch("mouse")),
+        theme=said.word("theme"),
+        paths=_paths(said),
+    )
+
+
+def read_table(file: Path, must_exist: bool = False) -> dict[str, Any]:
+    """The config file's table, its keys and types checked; empty if there is none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            _refuse(f"{file}: there is no such config file")
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(f"{file}: {error}")
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        _refuse(f"{file}: {error}")
+    _check(table, KEYS, str(file))
+    return table
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean 'day'?`` for the closest of the known words, or nothing."""
+    from difflib import get_close_matches
+
+    lower = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), list(lower), 1, 0.6)
+    return f"; did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def check_zone(name: str, source: str) -> str:
+    """``name`` if it is a time zone; else ConfigError names ``source``."""
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = sorted(zoneinfo.available_timezones())
+        _refuse(f"{source}: no time zone {name!r}{nearest(name, known)}")
+    return name
+
+
+def system_zone(localtime: str = "/etc/localtime") -> str:
+    """IANA name of the zone the system is set to; ``UTC`` when it does not say."""
+    target = os.path.realpath(localtime)
+    _, found, name = target.rpartition("zoneinfo/")
+    if not found:
+        return "UTC"
+    return name.removeprefix("posix/").removeprefix("right/")
+
+
+def _refuse(message: str) -> NoReturn:
+    # Imported late: the vocabulary takes longer to load than everything here, and a
+    # run without errors in a status bar needs none of it.
+    from burnmon.records import ConfigError
+
+    raise ConfigError(message)
+
+
+def _check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> None:
+    for key, value in table.items():
+        if key not in known:
+            keys = ", ".join(known)
+            close = nearest(key, list(known))
+            _refuse(f"{where}: unknown key {key!r}; known: {keys}{close}")
+        if type(value) is not known[key]:
+            _refuse(f"{where}: {key} takes {_WORDS[known[key]]}, not {value!r}")
+
+
+def environ_switch(variable: str, environ: Mapping[str, str]) -> bool | None:
+    """An on/off variable; None when it is unset or empty."""
+    text = environ.get(variable, "").strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    if text:
+        _refuse(f"{variable}: takes 1 or 0, not {environ[variable]!r}")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said, by whom: the material that settings are chosen from."""
+
+    flags: Mapping[str, Any]
+    environ: Mapping[str, str]
+    table: Mapping[str, Any]
+    file: Path
+
+    def switch(self, name: str) -> bool | None:
+        """A setting that is on or off; None where nobody says."""
+        if self.flags.get(name):
+            return True
+        stated = environ_switch(f"BURNMON_{name.upper()}", self.environ)
+        configured: bool | None = self.table.get(name)
+        return configured if stated is None else stated
+
+    def word(self, name: str) -> str:
+        """A setting that is a word; empty where nobody says."""
+        variable = f"BURNMON_{name.upper()}"
+        said = (self.flags.get(name), self.environ.get(variable), self.table.get(name))
+        return next((word for word in said if word), "")
+
+
+def _color(said: _Said) -> bool | None:
+    without = said.switch("no_color")
+    if without or said.environ.get("NO_COLOR"):
+        return False
+    if without is False or said.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    chosen: bool | None = said.table.get("color")
+    return chosen
+
+
+def _zone(said: _Said) -> str:
+    if name := said.flags.get("timezone"):
+        return check_zone(name, "--timezone")
+    if name := said.environ.get("BURNMON_TIMEZONE"):
+        return check_zone(name, "BURNMON_TIMEZONE")
+    if name := zone_of_tz(said.environ.get("TZ", "")):
+        return check_zone(name, "TZ")
+    if name := said.table.get("timezone"):
+        return check_zone(name, f"{said.file}: timezone")
+    return system_zone()
+
+
+def zone_of_tz(text: str) -> str:
+    """The name in ``TZ``, or nothing where it holds a path or a rule instead.
+
+    ``TZ`` is not ours: a file or a rule such as ``CET-1CEST,M3.5.0`` is legal there
+    and only says that no name is given.
+    """
+    name = text.removeprefix(":")
+    if "zoneinfo/" in name:
+        return name.rpartition("zoneinfo/")[2]
+    rule = "," in name or ("/" not in name and any(c.isdigit() for c in name))
+    known_despite_digits = ("EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT")
+    if name.startswith("/") or (rule and name not in known_despite_digits):
+        return ""
+    return name
+
+
+def _roots(said: _Said) -> tuple[Root, ...]:
+    environ = said.environ
+    found = [
+        Root(agent, places.default_label(path, environ), Path(path))
+        for agent, (variable, usual) in AGENT_HOMES.items()
+        for path in agent_dirs(environ, variable, usual)
+    ]
+    configured = said.table.get("roots", {}).items()
+    named = [_named_root(label, root, said) for label, root in configured]
+    # A name in the config file speaks louder than the directory's own name, but the
+    # place in the order stays: the usual directory first.
+    labels = {(root.agent, os.path.realpath(root.path)): root.label for root in named}
+    unique: dict[tuple[str, str], Root] = {}
+    for root in (*found, *named):
+        key = (root.agent, os.path.realpath(root.path))
+        unique.setdefault(key, Root(root.agent, labels.get(key, root.label), root.path))
+    return _tell_apart(tuple(unique.values()))
+
+
+def _tell_apart(roots: tuple[Root, ...]) -> tuple[Root, ...]:
+    """Where two directories have one name, the later ones go by their whole path."""
+    taken: dict[tuple[str, str], Path] = {}
+    told: list[Root] = []
+    for root in roots:
+        first = taken.setdefault((root.agent, root.label), root.path)
+        clash = root.label and first != root.path
+        told.append(Root(root.agent, str(root.path), root.path) if clash else root)
+    return tuple(told)
+
+
+def agent_dirs(
+    environ: Mapping[str, str], variable: str, usual: tuple[str, ...]
+) -> list[str]:
+    """The directories that an agent's variable names, or the usual ones.
+
+    A value that exists as it stands is one directory, whatever it contains; else it
+    is a list, as other monitors have taught people to write it.
+    """
+    stated = environ.get(variable, "").strip()
+    if not stated:
+        return [places.expand(path, environ) for path in usual]
+    whole = places.expand(stated, environ)
+    if Path(whole).exists():
+        return [whole]
+    parts = stated.replace(os.pathsep, ",").split(",")
+    return [places.expand(part.strip(), environ) for part in parts if part.strip()]
+
+
+def _named_root(label: str, value: object, said: _Said) -> Root:
+    where = f"{said.file}: roots.{label}"
+    if not isinstance(value, dict):
+        _refuse(f'{where}: takes {{ agent = "claude", path = "…" }}, not {value!r}')
+    _check(value, {"agent": str, "path": str}, where)
+    for key in ("agent", "path"):
+        if not value.get(key):
+            _refuse(f"{where}: {key} is missing")
+    agent = value["agent"]
+    if agent not in AGENT_HOMES:
+        known = ", ".join(AGENT_HOMES)
+        close = nearest(agent, list(AGENT_HOMES))
+        _refuse(f"{where}: unknown agent {agent!r}; known: {known}{close}")
+    return Root(agent, label, Path(places.expand(value["path"], said.environ)))
+
+
+def _paths(said: _Said) -> tuple[tuple[str, str], ...]:
+    configured: Mapping[str, Any] = said.table.get("paths", {})
+    for old, new in configured.items():
+        if not isinstance(new, str):
+            _refuse(f"{said.file}: paths.{old} takes a string, not {new!r}")
+    stated = list(said.flags.get("path_map") or ())
+    if not stated and said.environ.get("BURNMON_PATH_MAP"):
+        stated = said.environ["BURNMON_PATH_MAP"].split(",")
+    pairs = [_pair(text) for text in stated] + list(configured.items())
+    expand = places.expand
+    return tuple((expand(o, said.environ), expand(n, said.environ)) for o, n in pairs)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old.strip() and equals and new.strip()):
+        _refuse(f"--path-map: takes OLD=NEW, not {text!r}")
+    return old.strip(), new.strip()

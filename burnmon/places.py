@@ -1,0 +1,71 @@
+"""Where burnmon keeps its own files, and what a directory of an agent is called.
+
+A leaf of plain functions, apart from ``config`` because the status line of Claude Code
+runs many times a minute and has no time for what ``config`` loads. It refuses to open
+or create anything, and reads the environment it is given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+APP = "burnmon"
+
+
+def config_file(environ: Mapping[str, str], flag: str = "") -> str:
+    """The config file in force; it need not exist."""
+    given = flag or environ.get("BURNMON_CONFIG", "")
+    if given:
+        return expand(given, environ)
+    import platformdirs
+
+    return os.path.join(platformdirs.user_config_dir(APP), "config.toml")  # noqa: PTH118 - pathlib is not loaded here
+
+
+def data_dir(environ: Mapping[str, str], flag: str = "", configured: str = "") -> str:
+    """The directory of the ledger and the recordings."""
+    given = flag or environ.get("BURNMON_DATA_DIR", "") or configured
+    if given:
+        return expand(given, environ)
+    import platformdirs
+
+    return platformdirs.user_data_dir(APP)
+
+
+def state_dir(environ: Mapping[str, str], flag: str = "", configured: str = "") -> str:
+    """The directory of the running instance's state file.
+
+    It follows a data directory of one's own, so that ``status`` never speaks for an
+    instance that reads another ledger.
+    """
+    if flag or environ.get("BURNMON_DATA_DIR", "") or configured:
+        return os.path.join(data_dir(environ, flag, configured), "state")  # noqa: PTH118 - as above
+    import platformdirs
+
+    return platformdirs.user_state_dir(APP)
+
+
+def home(environ: Mapping[str, str]) -> str:
+    """The person's home directory."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - as above
+
+
+def expand(path: str, environ: Mapping[str, str]) -> str:
+    """``path`` made absolute, with a leading ``~`` read as the home directory."""
+    if path == "~" or path.startswith("~/"):
+        path = home(environ) + path[1:]
+    return os.path.abspath(path)  # noqa: PTH100 - as above
+
+
+def default_label(path: str, environ: Mapping[str, str]) -> str:
+    """The label of an agent's directory that the config file does not name.
+
+    Empty for the usual places, so that a person with one account sees no label; else
+    the directory's name without its dot (``~/.claude-work`` is ``claude-work``).
+    """
+    usual = ("/.claude", "/.config/claude", "/.codex")
+    path = path.rstrip("/")
+    if path in {home(environ).rstrip("/") + place for place in usual}:
+        return ""
+    return os.path.basename(path).lstrip(".")  # noqa: PTH119 - as above
