@@ -1,0 +1,63 @@
+"""``python -m burnmon`` and the ``burnmon`` command: where the process meets the world.
+
+Reads the clock once, turns errors into a line and an exit code, and ends quietly when
+nobody reads any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+
+from burnmon import cli
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    try:
+        _never_fail_to_encode()
+        code = cli.run(sys.argv[1:], os.environ, datetime.now(UTC))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return cli.INTERRUPTED
+    except BrokenPipeError:
+        return _leave_quietly()
+    except Exception as error:
+        if os.environ.get("BURNMON_DEBUG") == "1":
+            raise
+        return _explain(error)
+    return code
+
+
+def _never_fail_to_encode() -> None:
+    """A terminal that knows no ``·`` gets a ``?`` instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _leave_quietly() -> int:
+    # The interpreter flushes standard output once more at exit; that must find
+    # somebody who listens.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return cli.OK
+
+
+def _explain(error: Exception) -> int:
+    from burnmon.records import BurnmonError, UsageError
+    from burnmon.text import plain
+
+    if isinstance(error, BurnmonError):
+        message = str(error)
+    else:
+        hint = "BURNMON_DEBUG=1 shows where"
+        message = f"unexpected {type(error).__name__}: {error} ({hint})"
+    for line in message.splitlines() or [""]:
+        sys.stderr.write(f"burnmon: {plain(line)}\n")
+    return cli.USAGE if isinstance(error, UsageError) else cli.FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The command line: one command in, text or JSON and an exit code out.
+
+This module only decides who answers. It stays light because a status bar starts it
+every few seconds: parsing is loaded when the arguments need it, a command's module
+when the command is asked for, and the screen for the live view alone.
+
+Every command is ``run(args, settings, now) -> int``. ``args`` holds each flag of the
+command and the shared ones under the long name (``args.path_map``), None or False where
+not given; ``args.since`` and ``args.until`` are aware UTC instants or None, and
+``until`` is the first instant that no longer counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+OK = 0
+FAILED = 1
+USAGE = 2
+NEAR_LIMIT = 10
+LIMIT_REACHED = 11
+CANNOT_TELL = 20
+NO_DATA = 30
+INTERRUPTED = 130
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
+    """Carry out one command line and return its exit code.
+
+    Raises BurnmonError with a message for the person; the caller prints it.
+    """
+    if argv[:1] in (["statusline"], ["collect"]) and not _asks_for_help(argv):
+        from burnmon.cli import statusline
+
+        return statusline.main(argv, environ, now)
+    if argv[:1] == ["status"]:
+        from burnmon.cli import status
+
+        code = status.quick(argv[1:], environ, now)
+        if code is not None:
+            return code
+    return _run_parsed(argv, environ, now)
+
+
+def simple_flags(
+    argv: Sequence[str], valued: Mapping[str, str], switches: Mapping[str, str]
+) -> tuple[dict[str, str | bool], list[str]]:
+    """Flags that need no parser, by name; and whatever else was there."""
+    found: dict[str, str | bool] = {}
+    others: list[str] = []
+    words = iter(argv)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag in valued:
+            found[valued[flag]] = value if equals else next(words, "")
+        elif word in switches:
+            found[switches[word]] = True
+        else:
+            others.append(word)
+    return found, others
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    return "-h" in argv or "--help" in argv
+
+
+def _run_parsed(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
+    from importlib import import_module
+
+    from burnmon.cli import parser, when
+    from burnmon.cli.commands import COMMANDS
+
+    args = parser.parse(argv, environ)
+    if args.help or args.version:
+        print(parser.help_text(args.command) if args.help else parser.version())
+        return OK
+    from burnmon import config
+
+    settings = config.load(vars(args), environ)
+    args.since, args.until = when.between(args.since, args.until, now, settings.zone)
+    module, _, function = COMMANDS[args.command].target.partition(":")
+    code: int = getattr(import_module(module), function)(args, settings, now)
+    return code

@@ -1,0 +1,225 @@
+"""The commands and their flags: one table that parsing and help come from."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Flag(NamedTuple):
+    """A flag of one command, or of all."""
+
+    names: tuple[str, ...]
+    """How it is written, the long form last."""
+    help: str
+    kind: Literal["switch", "word", "number", "list"] = "switch"
+    takes: str = ""
+    """Placeholder of the value in the help."""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+    @property
+    def dest(self) -> str:
+        """Name in ``args``, in the environment and in the config file."""
+        return self.names[-1].lstrip("-").replace("-", "_")
+
+
+class Command(NamedTuple):
+    """Something burnmon can be asked to do."""
+
+    target: str
+    """``module:function``, loaded when the command runs."""
+    does: str
+    """What it is for, in a line."""
+    examples: tuple[str, ...]
+    flags: tuple[Flag, ...] = ()
+    more: str = ""
+    """What a person should know beyond the flags."""
+    json: str = ""
+    """The keys of the JSON document, after those that every document starts with."""
+
+
+SHARED = (
+    Flag(("-j", "--json"), "print one JSON document and nothing else"),
+    Flag(
+        ("-s", "--since"),
+        "from: YYYY-MM-DD, YYYYMMDD, 2h, 7d, 4w, today, yesterday",
+        "word",
+        "WHEN",
+    ),
+    Flag(
+        ("-u", "--until"), "to, that day included; written like --since", "word", "WHEN"
+    ),
+    Flag(
+        ("-z", "--timezone"),
+        "IANA zone for days and clock times, such as Europe/Berlin",
+        "word",
+        "ZONE",
+    ),
+    Flag(("--agent",), "only this agent", "word", "NAME", choices=("claude", "codex")),
+    Flag(("--project",), "only projects whose directory contains this", "word", "TEXT"),
+    Flag(
+        ("--repo",), "only this repository: a work tree or a bare clone", "word", "PATH"
+    ),
+    Flag(
+        ("--author",),
+        "only commits of this author (default: user.email); repeatable",
+        "list",
+        "EMAIL",
+    ),
+    Flag(
+        ("--path-map",),
+        "a session recorded under OLD belongs to NEW; repeatable",
+        "list",
+        "OLD=NEW",
+    ),
+    Flag(("-O", "--offline"), "no network, whatever else is asked"),
+    Flag(("--no-color",), "plain text"),
+    Flag(("--config",), "read this config file", "word", "FILE"),
+    Flag(("--data-dir",), "keep the ledger here", "word", "DIR"),
+    Flag(("-v", "--version"), "print the version"),
+    Flag(("-h", "--help"), "print this help"),
+)
+"""Flags that every command takes, before or after its name."""
+
+USAGE_KEYS = (
+    "requests, input_tokens, output_tokens, cache_write_5m_tokens,\n"
+    "cache_write_1h_tokens, cache_read_tokens, cost_usd, unpriced_requests"
+)
+
+COMMANDS = {
+    "": Command(
+        "burnmon.cli.live:run",
+        "the live view: limits, burn and sessions, as they change",
+        ("burnmon", "burnmon --demo", "burnmon --once | head -3"),
+        (
+            Flag(("--demo",), "show a recorded day that came with burnmon"),
+            Flag(("-1", "--once"), "print one frame as text and end"),
+            Flag(("--mouse",), "let the screen take the mouse"),
+            Flag(("--theme",), "colours of the screen, by name", "word", "NAME"),
+        ),
+    ),
+    "status": Command(
+        "burnmon.cli.status:run",
+        "one line for the status bar of tmux",
+        (
+            "burnmon status --width 60",
+            "burnmon status --format '{five_hour_percent:.0f}% · {cost_per_minute}'",
+        ),
+        (
+            Flag(("--width",), "cells to fit into (default: 80)", "number", "N"),
+            Flag(("--format",), "a template of your own", "word", "TEXT"),
+        ),
+        json="answer, answer_level, windows: [{label, agent, account, kind,\n"
+        "window_minutes, used_percent, resets_at, verdict, binding, exhausted_at,\n"
+        "exhaustion_probability}], cost_per_minute_usd, cost_today_usd,\n"
+        "sessions_burning, sessions_waiting, pid",
+    ),
+    "statusline": Command(
+        "burnmon.cli.statusline:run",
+        "a status line for Claude Code, which records the limits it is told",
+        ("burnmon setup claude --apply", "burnmon statusline < status.json"),
+        more="Reads Claude Code's JSON on standard input. Never fails.",
+    ),
+    "collect": Command(
+        "burnmon.cli.statusline:run",
+        "the same recording in front of a status line of your own",
+        ("burnmon collect | my-status-line",),
+        more="Writes standard input to standard output, unchanged. Never fails.",
+    ),
+    "limits": Command(
+        "burnmon.cli.limits:run",
+        "every limit: used, reset, forecast, verdict",
+        ("burnmon limits", "burnmon limits --check && claude -p 'tidy the tests'"),
+        (Flag(("--check",), "print nothing; the exit code is the answer"),),
+        more="--check ends with 0 fine, 10 near a limit, 11 limit reached,\n"
+        "20 cannot tell, 30 no data.",
+        json="windows: [{agent, account, kind, window_minutes, used_percent,\n"
+        "used_percent_live, resets_at, observed_at, source, confidence,\n"
+        "forecast: {used_percent_at_reset: {p10, p50, p90}, exhaustion_probability,\n"
+        "exhausted_at: {p10, p50, p90} | null, method}, binding, verdict}]",
+    ),
+    "report": Command(
+        "burnmon.cli.report:run",
+        "tokens and dollars by day, session, model and more",
+        (
+            "burnmon report",
+            "burnmon report --by model --since 7d",
+            "burnmon report --by session --since today --json",
+        ),
+        (
+            Flag(
+                ("--by",),
+                "what a row stands for (default: day)",
+                "word",
+                "KIND",
+                (
+                    "day",
+                    "week",
+                    "month",
+                    "hour",
+                    "session",
+                    "model",
+                    "project",
+                    "branch",
+                    "agent",
+                ),
+                "day",
+            ),
+        ),
+        json=f"rows: [{{key, agent?, model?, {USAGE_KEYS}}}],\ntotals: the same,\n"
+        "dedup: {lines_seen, requests_kept, duplicates_dropped, lines_skipped}",
+    ),
+    "prices": Command(
+        "burnmon.cli.prices:run",
+        "the price table in force, its date and source",
+        ("burnmon prices", "burnmon prices --refresh"),
+        (
+            Flag(
+                ("--refresh",),
+                "fetch a newer table; the one thing that uses the network",
+            ),
+        ),
+        json="source, date, prices: [{model, from, input_usd, output_usd, …}]\n"
+        "in dollars per million tokens",
+    ),
+    "setup": Command(
+        "burnmon.cli.setup:run",
+        "connect Claude Code and tmux: shows the changes, makes them when asked",
+        (
+            "burnmon setup",
+            "burnmon setup claude --apply",
+            "burnmon setup --undo",
+        ),
+        (
+            Flag(("--apply",), "make the changes shown, and keep a backup"),
+            Flag(("--undo",), "take them back"),
+        ),
+        more="Nothing is overwritten: a status line that is there already is kept\n"
+        "and fed through a pipe.",
+        json="changes: [{target, file, state, action, before, after, note}]",
+    ),
+    "doctor": Command(
+        "burnmon.cli.doctor:run",
+        "what was found, what was not, what is stale, what to do about it",
+        ("burnmon doctor",),
+    ),
+    "export": Command(
+        "burnmon.cli.export:run",
+        "the recorded facts, for other programs",
+        (
+            "burnmon export --since 30d > requests.json",
+            "burnmon export --format csv > requests.csv",
+        ),
+        (
+            Flag(
+                ("--format",),
+                "how to write it (default: json)",
+                "word",
+                "KIND",
+                ("json", "csv"),
+                "json",
+            ),
+        ),
+    ),
+}
+"""Every command by name; the empty name is what happens without one."""

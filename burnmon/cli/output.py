@@ -1,0 +1,35 @@
+"""One JSON document per call: the frame that every command's figures stand in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+def instant(at: datetime | None) -> str | None:
+    """An instant as ISO-8601 UTC with a ``Z``, whole seconds; None stays None."""
+    if at is None:
+        return None
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def print_document(now: datetime, fields: Mapping[str, Any]) -> None:
+    """Print ``fields`` behind the schema's version and the time they are true for.
+
+    Instants, decimals and tuples are written as the interface promises.
+    """
+    head = {"schema_version": SCHEMA_VERSION, "generated_at": instant(now)}
+    print(json.dumps({**head, **fields}, indent=2, default=_plain_value))
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return instant(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")
