@@ -1,0 +1,89 @@
+"""The picture as lines of styled text, without any terminal library.
+
+One layout for the live screen, which colours these lines, and for
+``burnmon --once``, which prints them. Everything here is a pure function of a
+snapshot, a view and a size; nothing reads a clock, a terminal or a setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from burnmon.frame.answer import answer, banners
+from burnmon.frame.box import bottom, inner_width
+from burnmon.frame.burn import burn, burn_line
+from burnmon.frame.events import events, welcome
+from burnmon.frame.limits import groups, limits
+from burnmon.frame.plan import LOW, Heights, plan
+from burnmon.frame.segments import Line, Segment, blank, fitted, to_text
+from burnmon.frame.sessions import sessions
+from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, View
+from burnmon.live.snapshot import Snapshot
+
+__all__ = ["Heights", "Line", "Segment", "View", "draw", "lines", "once", "plan"]
+
+Draw = Callable[[Snapshot, View, tuple[int, int]], list[Line]]
+
+
+def _bare_limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
+    """Limits without a box, the window that binds first; for very low panes."""
+    width, height = size
+    found = [group[0] for group in groups(snapshot, width, stack=False)]
+    rows = [fitted([Segment(" "), *line], width) for line in found[:height]]
+    return rows + [blank(width)] * (height - len(rows))
+
+
+def _pulse(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
+    """One line of burn, under limits without a box."""
+    width, height = size
+    line = fitted([Segment(" "), *burn_line(snapshot, inner_width(width))], width)
+    return [line, *[blank(width)] * (height - 1)]
+
+
+_DRAW: dict[str, Draw] = {
+    "welcome": welcome,
+    LIMITS: limits,
+    BURN: burn,
+    SESSIONS: sessions,
+    EVENTS: events,
+    "pulse": _pulse,
+}
+
+
+def draw(
+    part: str, snapshot: Snapshot, view: View, size: tuple[int, int], *, low: bool
+) -> list[Line]:
+    """One part in exactly ``size`` (width, height); ``low``: without its box."""
+    if size[0] < 1 or size[1] < 1:
+        return []
+    chosen = _bare_limits if low and part == LIMITS else _DRAW[part]
+    return chosen(snapshot, view, size)
+
+
+def lines(
+    snapshot: Snapshot,
+    width: int,
+    height: int,
+    view: View | None = None,
+    *,
+    latest: Snapshot | None = None,
+) -> list[Line]:
+    """The whole picture: ``height`` lines of ``width`` cells.
+
+    ``latest`` is what the first line and the banners speak of; it is the snapshot
+    itself unless the screen is frozen.
+    """
+    view, latest = view or View(), latest or snapshot
+    heights = plan(snapshot, latest, view, (width, height))
+    picture = [answer(latest, width)] * heights["answer"]
+    picture += banners(latest, view, width)[: heights["banners"]]
+    for part in _DRAW:
+        size = (width, heights[part])
+        picture += draw(part, snapshot, view, size, low=height <= LOW)
+    picture += [bottom([], width)] * heights["footer"]
+    return picture[:height]
+
+
+def once(snapshot: Snapshot, width: int, height: int) -> str:
+    """The picture as plain text, one line per row, without a final newline."""
+    return "\n".join(map(to_text, lines(snapshot, width, height)))

@@ -1,0 +1,93 @@
+"""The first line, and the banners under it: what must be seen whatever the size."""
+
+from __future__ import annotations
+
+from burnmon.frame.graph import bar
+from burnmon.frame.segments import Line, Segment, fitted, spread
+from burnmon.frame.view import View
+from burnmon.live.snapshot import Scan, Snapshot
+from burnmon.text import ago, clock, local, plain, span
+
+_GLYPHS = {"calm": "●", "attention": "▲", "alarm": "■", "unknown": "○"}
+_STYLES = {"unknown": "dim"}
+
+
+def answer(latest: Snapshot | None, width: int) -> Line:
+    """The answer in one sentence; live even while the rest is frozen."""
+    if latest is None:
+        return fitted([Segment(" looking for sessions …", "dim")], width)
+    level = latest.answer_level
+    style = _STYLES.get(level, level)
+    sentence = [
+        Segment(f" {_GLYPHS[level]} ", style),
+        Segment(plain(latest.answer), f"strong {style}"),
+    ]
+    return spread(sentence, _freshness(latest), width)
+
+
+def _freshness(latest: Snapshot) -> Line:
+    """The clock, and how old the newest line of any session is."""
+    parts = [f"{local(latest.now, latest.zone):%H:%M:%S}"]
+    if latest.health.last_line_at is not None:
+        parts.append(f"last line {ago(latest.health.last_line_at, latest.now)}")
+    if latest.health.reader:
+        parts.append("follows another burnmon")
+    if not latest.health.watching:
+        parts.append("looks once a second")
+    return [Segment(" · ".join(parts) + " ", "dim")]
+
+
+def banners(latest: Snapshot | None, view: View, width: int) -> list[Line]:
+    """What changes how the figures are to be read; usually nothing."""
+    if latest is None:
+        return []
+    lines = []
+    if latest.health.failed_at is not None:
+        lines.append(_stale(latest))
+    if view.frozen_at is not None:
+        lines.append(_frozen(latest, view))
+    if latest.scan is not None:
+        lines.append(_scanning(latest.scan, width))
+    return [fitted(line, width) for line in lines]
+
+
+def _stale(latest: Snapshot) -> Line:
+    health = latest.health
+    assert health.failed_at is not None
+    since = clock(health.failed_at, latest.zone, latest.now)
+    reason = f": {plain(health.failure)}" if health.failure else ""
+    return [
+        Segment(" ■ ", "alarm"),
+        Segment(f"figures are stale since {since}", "strong alarm"),
+        Segment(reason, "alarm"),
+    ]
+
+
+def _frozen(latest: Snapshot, view: View) -> Line:
+    assert view.frozen_at is not None
+    since = local(view.frozen_at, latest.zone)
+    age = span(latest.now - view.frozen_at)
+    return [
+        Segment(" ‖ ", "attention"),
+        Segment(f"frozen since {since:%H:%M:%S}", "strong attention"),
+        Segment(f", {age} ago; the first line stays live. space goes on", "dim"),
+    ]
+
+
+def _scanning(scan: Scan, width: int) -> Line:
+    done = scan.bytes_done / scan.bytes if scan.bytes else 0.0
+    left = f" · {span(scan.left)} left" if scan.left is not None else ""
+    words = f"{scan.files_done:,} of {scan.files:,} files"
+    sizes = f" · {_size(scan.bytes_done)} of {_size(scan.bytes)}"
+    return [
+        Segment(" reading history ", "accent"),
+        *bar(done, None, min(24, max(4, width // 5)), "accent"),
+        Segment(f" {words}{sizes}{left}", ""),
+        Segment(" · what is recent is live", "dim"),
+    ]
+
+
+def _size(count: int) -> str:
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB"

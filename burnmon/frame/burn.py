@@ -1,0 +1,173 @@
+"""The Burn pane: the chart of what was used, and the pace of everything together."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from burnmon.frame.box import Heading, boxed, inner_width, inside
+from burnmon.frame.graph import Axes, burn_up, ceiling, limit_row
+from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
+from burnmon.frame.view import BURN, View, chart_of
+from burnmon.live.snapshot import Burn, Chart, Snapshot
+from burnmon.text import clock, money, plain, rate, share, span, tokens
+
+_FIGURES_WIDTH = 34
+_FIGURES_FROM = 76
+"""Columns from which figures stand beside the chart instead of in one line above."""
+_AXIS = 6
+"""Columns of the level labels at the left of the chart."""
+
+
+def burn(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
+    """The Burn pane in exactly ``size`` (width, height)."""
+    width, height = size
+    inner, rows = inner_width(width), height - 1
+    chart = chart_of(snapshot, view)
+    focused = view.pane == BURN
+    heading = Heading("2", "Burn", _which(snapshot, chart), focused, view.enlarged)
+    if rows < 3 or chart is None or inner < 40:
+        body = [burn_line(snapshot, inner)]
+    elif inner < _FIGURES_FROM:
+        body = [
+            burn_line(snapshot, inner),
+            *chart_lines(chart, snapshot, inner, rows - 1),
+        ]
+    else:
+        body = _beside(chart, snapshot, inner, rows)
+    return boxed(heading, [inside(line, width) for line in body], size)
+
+
+def _which(snapshot: Snapshot, chart: Chart | None) -> Line:
+    if chart is None:
+        return []
+    title = Segment(plain(chart.title), "")
+    if len(snapshot.charts) < 2:
+        return [title]
+    return [title, Segment(" · span + −", "dim")]
+
+
+def _beside(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list[Line]:
+    left = width - _FIGURES_WIDTH - 3
+    pictures = chart_lines(chart, snapshot, left, rows)
+    words = figures(snapshot)[:rows]
+    words += [blank(1)] * (rows - len(words))
+    return [
+        [*fitted(picture, left), Segment("   "), *fitted(word, _FIGURES_WIDTH)]
+        for picture, word in zip(pictures, words, strict=True)
+    ]
+
+
+def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list[Line]:
+    """The chart with its labels: levels at the left, instants below."""
+    columns, height = width - _AXIS, rows - 1
+    if columns < 8 or height < 2:
+        return [blank(width)] * rows
+    axes = Axes(chart, columns, height, ceiling(chart))
+    labels = _levels(axes)
+    body = [
+        [Segment(f"{labels.get(row, ''):>{_AXIS - 1}} ", "dim"), *line]
+        for row, line in enumerate(burn_up(chart, columns, height))
+    ]
+    return [*body, _instants(axes, snapshot)]
+
+
+def _levels(axes: Axes) -> dict[int, str]:
+    """Labels by row: the limit, the bottom, and what is between if there is room."""
+    limit = axes.chart.limit
+    top = limit if limit is not None else axes.top
+    parts = (1.0, 0.75, 0.5, 0.25) if axes.rows >= 8 else (1.0, 0.5)
+    labels = {axes.rows - 1: _level_word(axes.chart, 0.0)}
+    for part in reversed(parts):
+        labels[limit_row(axes, top * part)] = _level_word(axes.chart, top * part)
+    return labels
+
+
+def _level_word(chart: Chart, level: float) -> str:
+    if chart.unit == "share":
+        return f"{level * 100:.0f} %"
+    if level >= 1000:
+        return f"${tokens(level).replace(' ', '')}"
+    return f"${level:.0f}" if level >= 10 or not level else f"${level:.2g}"
+
+
+def _instants(axes: Axes, snapshot: Snapshot) -> Line:
+    """The times at the left end, at the running instant and at the right end."""
+    chart, ruler = axes.chart, [" "] * axes.columns
+    start, end = (_instant(at, snapshot) for at in (chart.starts_at, chart.ends_at))
+    here = round(axes.now * axes.columns)
+    _write(ruler, 0, start)
+    _write(ruler, axes.columns - len(end), end)
+    _write(ruler, min(max(0, here - 1), axes.columns - 3), "now")
+    return [Segment(" " * _AXIS), Segment("".join(ruler), "dim")]
+
+
+def _instant(at: datetime, snapshot: Snapshot) -> str:
+    return clock(at, snapshot.zone, snapshot.now)
+
+
+def _write(ruler: list[str], place: int, word: str) -> None:
+    """Set a word where it touches no other."""
+    around = ruler[max(0, place - 1) : place + len(word) + 1]
+    if place >= 0 and not "".join(around).strip():
+        ruler[place : place + len(word)] = word
+
+
+def figures(snapshot: Snapshot) -> list[Line]:
+    """The figures beside the chart, most important first."""
+    burn = snapshot.burn
+    lines = [
+        _pace(burn),
+        [
+            Segment(f"{tokens(burn.tokens_per_minute)} tok/min", ""),
+            Segment(f" + {tokens(burn.cache_reads_per_minute)} cache reads", "dim"),
+        ],
+        _today(burn),
+        _cache(burn),
+    ]
+    if snapshot.unpriced_models:
+        names = ", ".join(map(plain, snapshot.unpriced_models))
+        lines.append([Segment(f"no price: {names}", "attention")])
+    return [*lines, [Segment(plain(snapshot.prices), "faint")]]
+
+
+def _pace(burn: Burn) -> Line:
+    if not burn.tokens_per_minute and burn.cost_per_minute in (None, Decimal(0)):
+        return [Segment("nothing burns", "strong"), Segment(_over(burn.span), "dim")]
+    return [
+        Segment(rate(burn.cost_per_minute), "strong accent"),
+        Segment(_over(burn.span), "dim"),
+    ]
+
+
+def _over(length: timedelta) -> str:
+    return f"  over {span(length)}"
+
+
+def _today(burn: Burn) -> Line:
+    line = [Segment(money(burn.cost_today), "strong"), Segment(" today", "dim")]
+    if burn.unpriced_today and burn.cost_today is not None:
+        line.append(Segment(f" + {burn.unpriced_today} unpriced", "attention"))
+    return line
+
+
+def _cache(burn: Burn) -> Line:
+    if burn.cache_read_share is None:
+        return [Segment("cache unknown", "dim")]
+    words = f"cache {share(burn.cache_read_share, fine=True)} read"
+    if burn.cache_rebuilt_share is not None:
+        words += f" · {share(burn.cache_rebuilt_share, fine=True)} rebuilt"
+    return [Segment(words, "dim")]
+
+
+def burn_line(snapshot: Snapshot, width: int) -> Line:
+    """Pace and cost of today in one line, for panes without room for a chart."""
+    line = _pace(snapshot.burn)[:1]
+    for part in (
+        _today(snapshot.burn),
+        figures(snapshot)[1][:1],
+        _cache(snapshot.burn),
+    ):
+        if width_of(line) + width_of(part) + 3 <= width:
+            line = [*line, Segment(" · ", "faint"), *part]
+    return fitted(line, width)

@@ -1,0 +1,240 @@
+"""The Limits pane: how full each window is, and whether it will last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burnmon.frame.box import Heading, boxed, inner_width, inside
+from burnmon.frame.graph import bar
+from burnmon.frame.segments import Line, Segment, columns, fitted, styled, width_of
+from burnmon.frame.view import LIMITS, View, limit_key, position, window_on_screen
+from burnmon.live.snapshot import LimitRow, MissingLimit, Snapshot
+from burnmon.records import Forecast, Window
+from burnmon.text import (
+    age,
+    between,
+    cells,
+    clock,
+    clock_range,
+    countdown,
+    plain,
+    share,
+)
+
+_SHORTEST_BAR = 8
+_LONGEST_BAR = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Which columns a row has beside label, bar and share, and how wide; 0 is none."""
+
+    resets: int = 0
+    outcome: int = 0
+    verdict: int = 0
+    source: int = 0
+
+    @property
+    def width(self) -> int:
+        """Cells the columns take with the gaps before them."""
+        taken = (self.resets, self.outcome, self.verdict, self.source)
+        return sum(size + 2 for size in taken if size)
+
+
+WORDINGS = (
+    Wording(resets=22, outcome=17, verdict=13, source=13),
+    Wording(resets=20, outcome=16, verdict=13, source=13),
+    Wording(resets=16, outcome=16, verdict=13),
+    Wording(resets=9, outcome=16, verdict=13),
+    Wording(resets=9, verdict=13),
+    Wording(verdict=13),
+    Wording(verdict=8),
+    Wording(),
+)
+"""From roomy to bare; a row takes the first that leaves room for a bar."""
+
+
+def level(window: Window) -> str:
+    """The style of a window: by its chance of running out, not by how full it is."""
+    if window.verdict == "reached":
+        return "alarm"
+    if window.used is None:
+        return "dim"
+    if window.forecast is not None:
+        chance = window.forecast.exhaustion_probability
+        return "calm" if chance < 0.1 else "attention" if chance <= 0.5 else "alarm"
+    by_verdict = {"safe": "calm", "watch": "attention", "runs_out": "alarm"}
+    return by_verdict.get(window.verdict, "accent")
+
+
+def verdict(window: Window) -> str:
+    """The state in a word; loud words are in capitals, for screens without colour."""
+    words = {"safe": "safe", "watch": "watch", "runs_out": "RUNS OUT"}
+    words |= {"reached": "REACHED", "unknown": "unknown"}
+    word = words[window.verdict]
+    if window.forecast is None or window.verdict not in ("watch", "runs_out"):
+        return word
+    return f"{word} {share(window.forecast.exhaustion_probability)}"
+
+
+def used(window: Window) -> str:
+    """The used share; ``≈`` when it is an estimate of ours."""
+    if window.used is None:
+        return "?"
+    return ("" if window.confidence == "official" else "≈") + share(window.used)
+
+
+def resets(window: Window, snapshot: Snapshot, width: int) -> str:
+    """When the window starts anew, as far as the words fit."""
+    if window.resets_at is None:
+        return "no reset known" if width > 13 else ""
+    at = clock(window.resets_at, snapshot.zone, snapshot.now)
+    left = window.resets_at - snapshot.now
+    for words in (f"resets {at} in {countdown(left)}", f"resets {at}"):
+        if cells(words) <= width:
+            return words
+    return at
+
+
+def outcome(window: Window, snapshot: Snapshot) -> str:
+    """Where the window is heading, in words."""
+    if window.verdict == "reached":
+        return "nothing left"
+    forecast = window.forecast
+    if forecast is None:
+        return "no forecast" if window.used is not None else ""
+    if window.verdict != "safe" and forecast.exhausted_at is not None:
+        return "out " + _exhaustion(forecast, snapshot)
+    return between(forecast.p10, forecast.p90) + " at reset"
+
+
+def _exhaustion(forecast: Forecast, snapshot: Snapshot) -> str:
+    assert forecast.exhausted_at is not None
+    first, _, last = forecast.exhausted_at
+    return clock_range(first, last, snapshot.zone, snapshot.now)
+
+
+def source(window: Window, snapshot: Snapshot) -> str:
+    """How the share is known, and how old the reading is."""
+    words = {"official": "official", "local_estimate": "estimate"}
+    how = words.get(window.confidence, window.confidence)
+    if window.observed_at is None:
+        return how
+    return f"{how} {age(snapshot.now - window.observed_at)}"
+
+
+def label_width(snapshot: Snapshot) -> int:
+    """Cells of the longest label, within reason."""
+    labels = [row.label for row in snapshot.limits]
+    labels += [row.label for row in snapshot.missing]
+    return min(18, max((cells(plain(label)) for label in labels), default=9))
+
+
+def limit_line(row: LimitRow, snapshot: Snapshot, width: int) -> Line:
+    """One window in one line of ``width`` cells."""
+    label = label_width(snapshot)
+    room = width - label - 8
+    wording = next(
+        (words for words in WORDINGS if room - words.width >= _SHORTEST_BAR),
+        WORDINGS[-1],
+    )
+    size = min(_LONGEST_BAR, max(0, room - wording.width))
+    return fitted([*_gauge(row, label, size), *_words(row, snapshot, wording)], width)
+
+
+def _gauge(row: LimitRow, label: int, size: int) -> Line:
+    window, style = row.window, level(row.window)
+    name = Segment(plain(row.label), "strong" if window.binding else "")
+    figure = Segment(used(window), "dim" if window.used is None else f"strong {style}")
+    gauge = bar(window.used, row.elapsed, size, style)
+    return [*columns([(name, label)]), Segment(" "), *gauge, *columns([(figure, -6)])]
+
+
+def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
+    window = row.window
+    if window.used is None and window.reason:
+        reason = plain(window.reason)
+        return [Segment("  unknown", "strong"), Segment(f"  {reason}", "dim")]
+    style = level(window)
+    loud = "strong " if style in ("attention", "alarm") else ""
+    table = [
+        (Segment(resets(window, snapshot, wording.resets), "dim"), wording.resets),
+        (Segment(outcome(window, snapshot)), wording.outcome),
+        (Segment(verdict(window), loud + style), wording.verdict),
+        (Segment(source(window, snapshot), "dim"), -wording.source),
+    ]
+    shown = [(segment, size) for segment, size in table if size]
+    return [Segment("  "), *columns(shown)] if shown else []
+
+
+def stacked(row: LimitRow, snapshot: Snapshot, width: int) -> list[Line]:
+    """One window in two lines: how full, then what comes of it."""
+    label, window = label_width(snapshot), row.window
+    word = Segment("  " + verdict(window), f"strong {level(window)}")
+    size = max(0, width - label - 8 - 15)
+    first = [*_gauge(row, label, size), word]
+    if window.used is None:
+        second = [Segment(f"  {plain(window.reason)}", "dim")]
+    else:
+        until, then = resets(window, snapshot, 23), outcome(window, snapshot)
+        second = [Segment(f"  {until} · ", "dim"), Segment(then)]
+    return [fitted(first, width), fitted(second, width)]
+
+
+def missing_lines(row: MissingLimit, label: int, width: int) -> list[Line]:
+    """An agent without limits: why, and the one command that changes it."""
+    name = columns([(Segment(plain(row.label)), label)])
+    remedy = Segment(plain(row.remedy), "accent")
+    why = [
+        *name,
+        Segment(" unknown  ", "strong"),
+        Segment(plain(row.reason) + "  ", "dim"),
+    ]
+    if width_of(why) + cells(remedy.text) <= width:
+        return [fitted([*why, remedy], width)]
+    indent = Segment(" " * (label + 1) if width > 60 else "  ")
+    return [fitted(why, width), fitted([indent, remedy], width)]
+
+
+def groups(snapshot: Snapshot, width: int, *, stack: bool) -> list[list[Line]]:
+    """The lines of each window, then of each agent whose windows are unknown."""
+    inner = inner_width(width)
+    if stack:
+        found = [stacked(row, snapshot, inner) for row in snapshot.limits]
+    else:
+        found = [[limit_line(row, snapshot, inner)] for row in snapshot.limits]
+    label = label_width(snapshot)
+    found += [missing_lines(row, label, inner) for row in snapshot.missing]
+    return found or [[fitted([Segment("no limit is known yet", "dim")], inner)]]
+
+
+def limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
+    """The Limits pane in exactly ``size`` (width, height)."""
+    width, height = size
+    stack = width < 61 and height > len(snapshot.limits) + len(snapshot.missing) + 1
+    found = groups(snapshot, width, stack=stack)
+    chosen = position([limit_key(row) for row in snapshot.limits], view.limit)
+    rows: list[Line] = []
+    marked = (0, 0)
+    for place, group in enumerate(found):
+        active = view.pane == LIMITS and place == chosen
+        if active:
+            marked = (len(rows), len(group))
+        rows += [_row(line, width, active=active) for line in group]
+    first = window_on_screen(len(rows), marked[0] + marked[1] // 2, height - 1)
+    heading = Heading("1", "Limits", _summary(snapshot), view.pane == LIMITS, True)
+    return boxed(heading, rows[first:], size)
+
+
+def _row(line: Line, width: int, *, active: bool) -> Line:
+    marker = "▸" if active else " "
+    return inside(styled(line, "selected") if active else line, width, marker)
+
+
+def _summary(snapshot: Snapshot) -> Line:
+    """How many windows run out, when any does."""
+    out = sum(row.window.verdict in ("runs_out", "reached") for row in snapshot.limits)
+    if not out:
+        return [Segment("┊ even pace", "dim")]
+    noun = "limit runs" if out == 1 else "limits run"
+    return [Segment(f"{out} {noun} out", "alarm")]

@@ -1,0 +1,413 @@
+"""Hand-made snapshots for the tests: no thread, no file, no clock.
+
+Everything is invented. `snapshot()` is the rich one; the others are the cases that
+a screen must not get wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from burnmon.live.snapshot import (
+    Burn,
+    Cache,
+    Chart,
+    Event,
+    Health,
+    LimitRow,
+    MissingLimit,
+    Place,
+    Scan,
+    SessionRow,
+    Snapshot,
+)
+from burnmon.records import Forecast, SessionState, Window
+
+NOW = datetime(2026, 11, 17, 13, 32, 7, tzinfo=UTC)
+"""A Tuesday, 14:32:07 in Berlin."""
+ZONE = "Europe/Berlin"
+
+
+def minutes(count: float) -> timedelta:
+    """So many minutes."""
+    return timedelta(minutes=count)
+
+
+def forecast(band: tuple[float, float, float], chance: float) -> Forecast:
+    """A distribution of use at reset without instants of exhaustion."""
+    return Forecast(*band, chance, None, "bootstrap of days")
+
+
+def window(agent: str, kind: str, length: int, used: float | None) -> Window:
+    """An official window that was read four minutes ago."""
+    return Window(
+        agent=agent,
+        account="default",
+        kind=kind,
+        window_minutes=length,
+        used=used,
+        resets_at=None,
+        observed_at=NOW - minutes(4),
+        source="statusline",
+        confidence="official",
+    )
+
+
+def limit(label: str, shown: Window) -> LimitRow:
+    """The row of a window, with a line that explains it."""
+    return LimitRow(
+        shown,
+        label,
+        shown.elapsed(NOW),
+        (
+            f"{label}: stated by the statusline 4 m ago",
+            "used = stated share + tokens since, weighed by price",
+            "forecast: the same hours of the last 28 days, 500 draws",
+        ),
+    )
+
+
+def limits() -> tuple[LimitRow, ...]:
+    """Two windows of each of two agents; the weekly one of Claude runs out."""
+    five = replace(
+        window("claude", "five_hour", 300, 0.61),
+        resets_at=NOW + minutes(148),
+        forecast=forecast((0.72, 0.80, 0.88), 0.02),
+        verdict="safe",
+    )
+    week_out = tuple(NOW + minutes(60 * hours) for hours in (44.5, 48, 52.5))
+    week = replace(
+        window("claude", "seven_day", 10080, 0.83),
+        resets_at=NOW + minutes(60 * 54.5),
+        forecast=Forecast(
+            0.96, 1.07, 1.2, 0.71, (week_out[0], week_out[1], week_out[2]), "draws"
+        ),
+        verdict="runs_out",
+        binding=True,
+    )
+    codex_five = replace(
+        window("codex", "primary", 300, 0.14),
+        observed_at=NOW - timedelta(seconds=9),
+        resets_at=NOW + minutes(218),
+        forecast=forecast((0.15, 0.22, 0.31), 0.0),
+        verdict="safe",
+        confidence="local_estimate",
+    )
+    codex_week = replace(
+        window("codex", "secondary", 10080, 0.33),
+        observed_at=NOW - timedelta(seconds=9),
+        resets_at=NOW + minutes(60 * 114.5),
+        forecast=forecast((0.41, 0.52, 0.94), 0.12),
+        verdict="watch",
+    )
+    return (
+        limit("Claude 7d", week),
+        limit("Claude 5h", five),
+        limit("Codex 7d", codex_week),
+        limit("Codex 5h", codex_five),
+    )
+
+
+def charts() -> tuple[Chart, ...]:
+    """The five hours of a window, and the day in dollars."""
+    start, end = NOW - minutes(152), NOW + minutes(148)
+    points = tuple(
+        (start + minutes(4 * step), 0.61 * (step / 38) ** 1.4 + 0.01 * (step % 5 > 2))
+        for step in range(38)
+    )
+    five = Chart(
+        "Claude 5h",
+        "share",
+        start,
+        end,
+        (*points, (NOW, 0.62)),
+        1.0,
+        (0.72, 0.80, 0.88),
+    )
+    midnight = NOW - minutes(60 * 14 + 32)
+    dollars = tuple(
+        (midnight + minutes(20 * step), 12.84 * max(0, step - 24) / 19)
+        for step in range(44)
+    )
+    day = Chart(
+        "today",
+        "usd",
+        midnight,
+        midnight + minutes(1440),
+        dollars,
+        None,
+        (15.0, 19.0, 27.0),
+    )
+    return (five, day)
+
+
+def session(
+    project: str, state: SessionState, since: float, pace: str, cost: str
+) -> SessionRow:
+    """A session that entered its state so many minutes ago."""
+    return SessionRow(
+        session_id=f"id-{project}",
+        agent="claude",
+        project=project,
+        cwd=f"/code/{project}",
+        branch="main",
+        model="claude-opus-5-20261001",
+        title="",
+        state=state,
+        state_since=NOW - minutes(since),
+        cost_per_minute=Decimal(pace),
+        tokens_per_minute=float(pace) * 20_000,
+        spark=(0.0,) * 10,
+        cost=Decimal(cost),
+        unpriced_requests=0,
+        requests=40,
+        context_tokens=142_000,
+        context_window=200_000,
+        cache=None,
+        subagents=0,
+        doing="",
+        started_at=NOW - minutes(90),
+        last_at=NOW - minutes(since),
+        explain=(
+            f"{project}: 40 requests in 1 file, 3 duplicates dropped",
+            "cost = tokens of each class × the price of the day",
+        ),
+    )
+
+
+def sessions() -> tuple[SessionRow, ...]:
+    """Two that burn, one that waits, four that idle."""
+    api = replace(
+        session("api", "burning", 12, "0.31", "6.02"),
+        branch="feat/limits",
+        title="Merge stale limit echoes",
+        spark=(0.1, 0.2, 0.1, 0.3, 0.2, 0.5, 0.7, 0.6, 0.9, 1.0),
+        cache=Cache(NOW + minutes(58), Decimal("0.88")),
+        subagents=3,
+        doing="Edit limits.py",
+    )
+    web = replace(
+        session("web", "burning", 4, "0.11", "1.17"),
+        model="claude-sonnet-5-20260801",
+        title="Checkout flow",
+        spark=(0.2, 0.2, 0.3, 0.2, 0.2, 0.3, 0.2, 0.3, 0.2, 0.2),
+        context_tokens=61_000,
+        cache=Cache(NOW + minutes(4), Decimal("0.31")),
+        doing="Bash pytest -x",
+    )
+    infra = replace(
+        session("infra", "waiting", 3, "0", "0.88"),
+        agent="codex",
+        branch="ent-108",
+        model="gpt-5.6-sol",
+        spark=(0.0, 0.0, 0.6, 0.9, 0.4, 0.2, 0.1, 0.0, 0.0, 0.0),
+        context_tokens=38_000,
+        context_window=258_000,
+    )
+    docs = replace(
+        session("docs", "idle", 72, "0", "0.09"),
+        model="claude-haiku-4-5-20251001",
+        context_tokens=168_000,
+        cache=Cache(NOW - minutes(12), Decimal("0.31")),
+    )
+    lab = replace(
+        session("lab", "idle", 95, "0", "0"),
+        model="acme-large-2",
+        cost=None,
+        unpriced_requests=12,
+        context_window=None,
+        context_tokens=21_000,
+    )
+    rest = (session("billing", "idle", 130, "0", "2.40"),)
+    return (
+        api,
+        web,
+        infra,
+        docs,
+        lab,
+        *rest,
+        session("site", "idle", 400, "0", "0.004"),
+    )
+
+
+def events() -> tuple[Event, ...]:
+    """Newest first."""
+    return (
+        Event(NOW - minutes(1), "note", "a1b2c3d fix: merge stale limit echoes", "api"),
+        Event(
+            NOW - minutes(4),
+            "warning",
+            "web repeats `pytest -x` 6× in 4 min at $0.11/min",
+            "web",
+        ),
+        Event(
+            NOW - minutes(30),
+            "alarm",
+            "Claude 7d: 71 % chance to run out before Thu 21:00 (was 44 % at 12:00)",
+        ),
+        Event(NOW - minutes(55), "note", "context compacted, 168 k → 31 k", "docs"),
+        Event(NOW - minutes(1400), "note", "Claude 5h starts anew", ""),
+    )
+
+
+def burn() -> Burn:
+    """The pace of the last ten minutes."""
+    return Burn(
+        span=minutes(10),
+        cost_per_minute=Decimal("0.42"),
+        tokens_per_minute=8_100,
+        cache_reads_per_minute=212_000,
+        cost_today=Decimal("12.84"),
+        unpriced_today=12,
+        cache_read_share=0.96,
+        cache_rebuilt_share=0.019,
+        explain=("pace = dollars of 14:22–14:32 ÷ 10 min", "41 requests, 12 unpriced"),
+    )
+
+
+def snapshot() -> Snapshot:
+    """Two agents at work on a Tuesday afternoon; the weekly limit will not last."""
+    return Snapshot(
+        now=NOW,
+        zone=ZONE,
+        answer="Claude 7d binds: out Thu 11–19 h · 5h safe until 17:00",
+        answer_level="alarm",
+        limits=limits(),
+        missing=(),
+        burn=burn(),
+        charts=charts(),
+        sessions=sessions(),
+        spark_step=minutes(1),
+        events=events(),
+        health=Health(NOW - timedelta(seconds=0.4), watching=True),
+        scan=None,
+        places=(
+            Place("claude", "~/.claude/projects", True, 214),
+            Place("codex", "~/.codex/sessions", True, 61),
+        ),
+        prices="prices of 2026-11-10, shipped with burnmon",
+        unpriced_models=("acme-large-2",),
+        totals=("52,118 lines seen", "9,204 requests kept, 3,911 duplicates dropped"),
+    )
+
+
+def idle() -> Snapshot:
+    """Everything rests."""
+    rested = tuple(
+        replace(
+            row,
+            state="idle",
+            state_since=NOW - minutes(60 + 7 * place),
+            cost_per_minute=Decimal(0),
+            subagents=0,
+            spark=(0.0,) * 10,
+        )
+        for place, row in enumerate(sessions())
+    )
+    still = replace(
+        burn(),
+        cost_per_minute=Decimal(0),
+        tokens_per_minute=0,
+        cache_reads_per_minute=0,
+    )
+    return replace(
+        snapshot(),
+        answer="Nothing burns · Claude 5h safe until 17:00",
+        answer_level="calm",
+        sessions=rested,
+        burn=still,
+        limits=limits()[1:2],
+    )
+
+
+def one_session() -> Snapshot:
+    """The first session of a person with one agent."""
+    return replace(
+        snapshot(),
+        answer="Claude 5h safe until 17:00",
+        answer_level="calm",
+        sessions=sessions()[:1],
+        limits=limits()[1:2],
+        events=(),
+        unpriced_models=(),
+        burn=replace(burn(), unpriced_today=0),
+    )
+
+
+def limit_reached() -> Snapshot:
+    """The vendor refuses until the reset."""
+    reached = replace(
+        limits()[1].window, used=1.0, verdict="reached", forecast=None, binding=True
+    )
+    flat = replace(charts()[0], points=((NOW - minutes(152), 0.1), (NOW, 1.0)))
+    return replace(
+        snapshot(),
+        answer="Claude 5h is used up until 17:00, in 2:28",
+        answer_level="alarm",
+        limits=(limit("Claude 5h", reached), *limits()[2:]),
+        charts=(replace(flat, band=None),),
+    )
+
+
+def unknown_limit() -> Snapshot:
+    """Nothing states a limit: one window has expired, one agent never said."""
+    expired = replace(
+        window("codex", "primary", 300, None),
+        confidence="unknown",
+        reason="the last reading is older than the window",
+    )
+    return replace(
+        snapshot(),
+        answer="No limit is known · burning $0.42/min",
+        answer_level="unknown",
+        limits=(limit("Codex 5h", expired),),
+        missing=(
+            MissingLimit(
+                "claude",
+                "Claude",
+                "its files state no limit",
+                "burnmon connect claude",
+            ),
+        ),
+        charts=(charts()[1],),
+    )
+
+
+def stale() -> Snapshot:
+    """The feeder died a while ago."""
+    return replace(
+        snapshot(),
+        health=Health(
+            NOW - minutes(9),
+            watching=False,
+            failed_at=NOW - minutes(7),
+            failure="ledger.sqlite: disk is full",
+        ),
+    )
+
+
+def scanning() -> Snapshot:
+    """The first scan of a long history is under way."""
+    scan = Scan(1_204, 5_010, 1_204_000_000, 3_400_000_000, timedelta(seconds=12))
+    return replace(snapshot(), scan=scan)
+
+
+def empty() -> Snapshot:
+    """A machine on which no agent has ever run."""
+    return replace(
+        snapshot(),
+        answer="No session found",
+        answer_level="unknown",
+        limits=(),
+        charts=(),
+        sessions=(),
+        events=(),
+        health=Health(None, watching=True),
+        places=(
+            Place("claude", "~/.claude/projects", True, 0),
+            Place("codex", "~/.codex/sessions", False, 0),
+        ),
+        unpriced_models=(),
+    )
