@@ -165,15 +165,6 @@ def check_zone(name: str, source: str) -> str:
     return name
 
 
-def system_zone(localtime: str = "/etc/localtime") -> str:
-    """IANA name of the zone the system is set to; ``UTC`` when it does not say."""
-    target = os.path.realpath(localtime)
-    _, found, name = target.rpartition("zoneinfo/")
-    if not found:
-        return "UTC"
-    return name.removeprefix("posix/").removeprefix("right/")
-
-
 def _refuse(message: str) -> NoReturn:
     # Imported late: the vocabulary takes longer to load than everything here, and a
     # run without errors in a status bar needs none of it.
@@ -243,27 +234,11 @@ def _zone(said: _Said) -> str:
         return check_zone(name, "--timezone")
     if name := said.environ.get("BURNMON_TIMEZONE"):
         return check_zone(name, "BURNMON_TIMEZONE")
-    if name := zone_of_tz(said.environ.get("TZ", "")):
+    if name := places.zone_of_tz(said.environ.get("TZ", "")):
         return check_zone(name, "TZ")
     if name := said.table.get("timezone"):
         return check_zone(name, f"{said.file}: timezone")
-    return system_zone()
-
-
-def zone_of_tz(text: str) -> str:
-    """The name in ``TZ``, or nothing where it holds a path or a rule instead.
-
-    ``TZ`` is not ours: a file or a rule such as ``CET-1CEST,M3.5.0`` is legal there
-    and only says that no name is given.
-    """
-    name = text.removeprefix(":")
-    if "zoneinfo/" in name:
-        return name.rpartition("zoneinfo/")[2]
-    rule = "," in name or ("/" not in name and any(c.isdigit() for c in name))
-    known_despite_digits = ("EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT")
-    if name.startswith("/") or (rule and name not in known_despite_digits):
-        return ""
-    return name
+    return places.system_zone()
 
 
 def _roots(said: _Said) -> tuple[Root, ...]:
@@ -282,18 +257,7 @@ def _roots(said: _Said) -> tuple[Root, ...]:
     for root in (*found, *named):
         key = (root.agent, os.path.realpath(root.path))
         unique.setdefault(key, Root(root.agent, labels.get(key, root.label), root.path))
-    return _tell_apart(tuple(unique.values()))
-
-
-def _tell_apart(roots: tuple[Root, ...]) -> tuple[Root, ...]:
-    """Where two directories have one name, the later ones go by their whole path."""
-    taken: dict[tuple[str, str], Path] = {}
-    told: list[Root] = []
-    for root in roots:
-        first = taken.setdefault((root.agent, root.label), root.path)
-        clash = root.label and first != root.path
-        told.append(Root(root.agent, str(root.path), root.path) if clash else root)
-    return tuple(told)
+    return tuple(unique.values())
 
 
 def agent_dirs(

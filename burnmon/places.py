@@ -1,4 +1,5 @@
-"""Where burnmon keeps its own files, and what a directory of an agent is called.
+"""What the environment says of places and zone: burnmon's own directories, an agent's
+directory by name, the time zone.
 
 A leaf of plain functions, apart from ``config`` because the status line of Claude Code
 runs many times a minute and has no time for what ``config`` loads. It refuses to open
@@ -62,10 +63,40 @@ def default_label(path: str, environ: Mapping[str, str]) -> str:
     """The label of an agent's directory that the config file does not name.
 
     Empty for the usual places, so that a person with one account sees no label; else
-    the directory's name without its dot (``~/.claude-work`` is ``claude-work``).
+    the part of the path that tells it apart: ``~/.claude-work`` is ``claude-work`` and
+    ``/mnt/laptop/.claude`` is ``laptop``. It depends on the path alone, because the
+    status line of one session knows no other directory.
     """
     usual = ("/.claude", "/.config/claude", "/.codex")
     path = path.rstrip("/")
     if path in {home(environ).rstrip("/") + place for place in usual}:
         return ""
-    return os.path.basename(path).lstrip(".")  # noqa: PTH119 - as above
+    parts = [part.lstrip(".") for part in path.split("/") if part]
+    while len(parts) > 1 and parts[-1] in ("claude", "codex", "config"):
+        parts.pop()
+    return parts[-1] if parts else ""
+
+
+def zone_of_tz(text: str) -> str:
+    """The name in ``TZ``, or nothing where it holds a path or a rule instead.
+
+    ``TZ`` is not ours: a file or a rule such as ``CET-1CEST,M3.5.0`` is legal there
+    and only says that no name is given.
+    """
+    name = text.removeprefix(":")
+    if "zoneinfo/" in name:
+        return name.rpartition("zoneinfo/")[2]
+    rule = "," in name or ("/" not in name and any(c.isdigit() for c in name))
+    names_with_digits = ("EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT")
+    if name.startswith("/") or (rule and name not in names_with_digits):
+        return ""
+    return name
+
+
+def system_zone(localtime: str = "/etc/localtime") -> str:
+    """IANA name of the zone the system is set to; ``UTC`` when it does not say."""
+    target = os.path.realpath(localtime)
+    _, found, name = target.rpartition("zoneinfo/")
+    if not found:
+        return "UTC"
+    return name.removeprefix("posix/").removeprefix("right/")

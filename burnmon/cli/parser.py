@@ -14,6 +14,10 @@ from burnmon.cli.commands import COMMANDS, SHARED, Command, Flag
 from burnmon.config import environ_switch, nearest
 from burnmon.records import ConfigError, UsageError
 
+ABOUT = """\
+A live burn monitor for AI coding agents: what burns, and when a limit runs out.
+Without a command it shows the live view."""
+
 # These are read from the environment by ``config``, which knows the file as well.
 _SETTINGS = {
     "config",
@@ -67,7 +71,7 @@ def help_text(command: str) -> str:
         usage=f"{_program(command)} [flags]"
         if command
         else "burnmon [command] [flags]",
-        description=what.does,
+        description=what.does if command else ABOUT,
         epilog=_epilog(command, what),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -108,7 +112,8 @@ def _flag_parser(program: str, flags: Iterable[Flag]) -> _Parser:
 
 def _add(parser: argparse._ActionsContainer, flags: Iterable[Flag]) -> None:
     for flag in flags:
-        options: dict[str, Any] = {"help": flag.help, "dest": flag.dest}
+        known = ": " + ", ".join(flag.choices) if flag.choices else ""
+        options: dict[str, Any] = {"help": flag.help + known, "dest": flag.dest}
         if flag.kind == "switch":
             options |= {"action": "store_true"}
         else:
