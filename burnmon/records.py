@@ -7,10 +7,12 @@ where a price is unknown. Nothing here reads a clock, a file or a setting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 Confidence = Literal["official", "local_estimate", "experimental", "unknown"]
 """How a figure is known: stated by the vendor, derived here from local facts,
@@ -247,3 +249,113 @@ class Alive:
     status: str
     """The agent's word: ``busy``, ``idle``, ``waiting`` …"""
     since: datetime
+
+
+class Sighting(NamedTuple):
+    """One recorded copy of a request, before copies are joined.
+
+    A plain tuple because a scan makes one per line. Instants are epoch milliseconds.
+    """
+
+    key: int
+    """64-bit identity, see ``identity``."""
+    at: int
+    standing: int
+    """How the copy counts: COUNTED, REPLAYED or EXTRA."""
+    origin: str
+    """Session a REPLAYED copy came from; empty otherwise."""
+    model: str
+    input: int
+    output: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    web_searches: int
+    final: bool
+    """The agent had seen the end of the answer when it wrote this copy."""
+    speed: str
+    region: str
+    session_id: str
+    subagent: str
+    project: str
+    branch: str
+    version: str
+    """Version of the agent that wrote the line."""
+
+
+COUNTED = 0
+"""A request that was paid for."""
+REPLAYED = 1
+"""History copied into a fork; counts only if the original cannot be the payer."""
+EXTRA = 2
+"""Work stated beside a request whose billing is not known; shown, never added."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What a file says of its session, the last line winning; kept between reads.
+
+    The ledger stores it with the byte offset, so reading goes on where it stopped.
+    """
+
+    session_id: str = ""
+    subagent: str = ""
+    """Id of the sub-agent the file belongs to; empty for the session itself."""
+    own_id: str = ""
+    """The file's own id where a session has several: a thread, in Codex."""
+    first_at: int | None = None
+    """Epoch ms of the file's first timestamped line: tells a fork from its origin."""
+    last_at: int | None = None
+    """Epoch ms of the newest line of the conversation, by position."""
+    project: str = ""
+    branch: str = ""
+    model: str = ""
+    version: str = ""
+    title: str = ""
+    named: bool = False
+    """``title`` was chosen by the person, and no later automatic one replaces it."""
+    doing: str = ""
+    turn: str = ""
+    context_window: int | None = None
+    stated_cost: float | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What only the agent's own reader needs to remember; JSON-shaped."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a stretch of lines states; the product of an agent's ``read``."""
+
+    sightings: list[Sighting] = field(default_factory=list)
+    readings: list[LimitReading] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    lines: int = 0
+    """Complete lines looked at."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Lines that could not be used, by reason: ``not json``, ``shape`` …"""
+    unknown: dict[str, int] = field(default_factory=dict)
+    """Lines of types no rule knows, by type; harmless, but a sign of change."""
+
+    def skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def meet(self, kind: str) -> None:
+        """Count a line of an unknown type, at most fifty kinds of them."""
+        if kind in self.unknown or len(self.unknown) < 50:
+            self.unknown[kind] = self.unknown.get(kind, 0) + 1
+
+
+def identity(*parts: object) -> int:
+    """A stable signed 64-bit number for a request, from what names it everywhere."""
+    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A directory in which an agent keeps its files."""
+
+    agent: str
+    label: str
+    """What tells two roots of one agent apart; stands in for the account."""
+    path: Path

@@ -1,0 +1,66 @@
+"""Where each agent's files are and what their lines mean; pure, one module per agent.
+
+``AGENTS`` is the one list to extend. An agent's ``read`` gets complete lines and the
+file's trail, and answers with facts; it opens nothing and knows no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from burnmon.agents import claude, codex, statusline
+from burnmon.records import Facts, Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One coding tool, as far as its files are concerned."""
+
+    name: str
+    label: str
+    """The name people use."""
+    version: int
+    """Raised when ``read`` learns to see more: known files are then read again."""
+    trees: tuple[str, ...]
+    """Directories below a root that hold session files, at any depth."""
+    owns: Callable[[str], bool]
+    """Whether a path relative to the root is one of the agent's session files."""
+    trail: Callable[[str], Trail]
+    """The trail of a file that was not read yet, from its path relative to the root."""
+    read: Callable[[Sequence[bytes], Trail, str], Facts]
+    """Facts of lines in order, changing the trail; the third is the account."""
+
+
+AGENTS: dict[str, Agent] = {
+    agent.name: agent
+    for agent in (
+        Agent(
+            "claude",
+            "Claude",
+            claude.VERSION,
+            ("projects",),
+            claude.owns,
+            claude.trail,
+            claude.read,
+        ),
+        Agent(
+            "codex",
+            "Codex",
+            codex.VERSION,
+            ("sessions", "archived_sessions"),
+            codex.owns,
+            codex.trail,
+            codex.read,
+        ),
+        Agent(
+            "recordings",
+            "Claude status line",
+            statusline.VERSION,
+            ("recordings",),
+            statusline.owns,
+            statusline.trail,
+            statusline.read,
+        ),
+    )
+}

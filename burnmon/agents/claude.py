@@ -1,0 +1,585 @@
+"""Claude Code transcripts: what a line of ``projects/**/*.jsonl`` means.
+
+One request is written as several lines, one per content block, each repeating the
+usage; resumed and forked sessions copy lines into new files; sub-agents write files of
+their own or ``agent_progress`` lines in their parent's. The request is ``message.id``,
+everywhere; joining the copies is the ledger's work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from json import JSONDecoder
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from burnmon.agents.lines import UNREADABLE, base, instant, loose, moment, possible
+from burnmon.agents.lines import program as program_of
+from burnmon.records import (
+    COUNTED,
+    EXTRA,
+    Facts,
+    LimitReading,
+    Mark,
+    Sighting,
+    Trail,
+    identity,
+)
+
+VERSION = 1
+SYNTHETIC = "<synthetic>"
+
+# The first `"type":"` of a line is its own type or that of a content block; an escaped
+# quote cannot match. These carry no usage and need not be decoded. Anything else is.
+_NO_USAGE = (
+    b'user"',
+    b'tool_result"',
+    b"file-history-",
+    b'queue-operation"',
+    b'bash_progress"',
+    b'hook_progress"',
+    b'last-prompt"',
+    b"api-request",
+    b'permission-mode"',
+    b'mode"',
+)
+_USER = (b'user"', b'tool_result"')
+_TYPE = b'"type":"'
+_KNOWN_TYPES = frozenset(
+    [
+        "assistant",
+        "user",
+        "progress",
+        "system",
+        "attachment",
+        "summary",
+        "ai-title",
+        "custom-title",
+        "agent-name",
+        "last-prompt",
+        "mode",
+        "permission-mode",
+        "pr-link",
+        "bridge-session",
+        "frame-link",
+        "worktree-state",
+        "relocated",
+        "tools-used",
+        "atis-latch",
+        "cost-state",
+        "queue-operation",
+        "file-history-snapshot",
+        "file-history-delta",
+        "started",
+        "result",
+        "api-request-shape",
+        "api-request-blob",
+        "api-request",
+        "message",
+        "text",
+        "thinking",
+        "tool_use",
+        "tool_result",
+    ]
+)
+
+
+_ABSENT = msgspec.Raw(b"")
+"""A value of any shape that the line does not have."""
+
+
+class _Split(msgspec.Struct):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _Searches(msgspec.Struct):
+    web_search_requests: int | None = None
+
+
+class _Iteration(msgspec.Struct):
+    type: str = ""
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _Split | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _Split | None = None
+    server_tool_use: _Searches | None = None
+    inference_geo: str | None = None
+    speed: str | None = None
+    iterations: list[_Iteration] | None = None
+
+
+class _Message(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    content: msgspec.Raw = _ABSENT
+
+
+class _Inner(msgspec.Struct):
+    type: str = ""
+    timestamp: str | None = None
+    message: _Message | None = None
+
+
+class _Progress(msgspec.Struct):
+    type: str = ""
+    agentId: str | None = None
+    message: _Inner | None = None
+
+
+class _Limits(msgspec.Struct):
+    resetsAt: float | None = None
+    rateLimitType: str | None = None
+
+
+class _ErrorParams(msgspec.Struct):
+    rate_limit_info: _Limits | None = None
+
+
+class _Line(msgspec.Struct):
+    type: str = ""
+    subtype: str | None = None
+    timestamp: str | None = None
+    sessionId: str | None = None
+    cwd: str | None = None
+    gitBranch: str | None = None
+    version: str | None = None
+    message: _Message | None = None
+    data: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+    isApiErrorMessage: bool | None = None
+    quotaLimits: _Limits | None = None
+    apiErrorParams: _ErrorParams | None = None
+    aiTitle: str | None = None
+    customTitle: str | None = None
+    totalCostUSD: float | None = None
+    isMeta: bool | None = None
+    compactMetadata: msgspec.Raw = _ABSENT
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    name: str | None = None
+    text: msgspec.Raw = _ABSENT
+    input: msgspec.Raw = _ABSENT
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
+_decode_blocks = msgspec.json.Decoder(list[_Block]).decode
+
+
+def owns(path: str) -> bool:
+    """Transcripts lie beside each other or in ``subagents``; the rest are results."""
+    parts = path.split("/")
+    return path.endswith(".jsonl") and (len(parts) == 3 or "subagents" in parts[3:-1])
+
+
+def trail(path: str) -> Trail:
+    """Session and sub-agent that the path names (three layouts of sub-agent files)."""
+    parts = path.split("/")
+    stem = parts[-1].removesuffix(".jsonl")
+    subagent = stem.removeprefix("agent-") if stem.startswith("agent-") else ""
+    if "subagents" in parts[3:-1]:
+        return Trail(session_id=parts[2], subagent=subagent or stem)
+    # Beside the sessions, only the lines say whose sub-agent it is.
+    return Trail(session_id="" if subagent else stem, subagent=subagent)
+
+
+def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
+    """Facts of complete lines, in file order; the trail remembers between calls."""
+    facts = Facts()
+    newest: list[_Line | bytes] = []
+    for line in lines:
+        at = line.find(_TYPE, 0, 1500)
+        if at >= 0 and line.startswith(_NO_USAGE, at + 8):
+            facts.lines += 1
+            if line.startswith(_USER, at + 8):
+                newest.append(line)
+            if trail.first_at is None or not trail.session_id:
+                _open(trail, line)
+            continue
+        for found in _decode(line, facts):
+            _take(found, trail, facts, account)
+            if _tells_turn(found):
+                newest = [found]
+    _whose_turn(newest, trail)
+    return facts
+
+
+def _decode(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """The objects of one physical line; damaged ones are counted, never raised."""
+    facts.lines += 1
+    try:
+        yield _decode_line(line)
+    except msgspec.ValidationError:
+        yield from _loosely(line, facts)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if line.strip():
+            yield from _glued(line, facts)
+
+
+def _loosely(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """A line of valid JSON with a field of another type: numbers may be texts."""
+    try:
+        yield msgspec.convert(msgspec.json.decode(line), _Line, strict=False)
+    except (msgspec.MsgspecError, RecursionError, OverflowError):
+        facts.skip("shape")
+
+
+def _glued(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """Objects written without a newline between them, as old versions sometimes did."""
+    text = line.decode("utf-8", "replace").strip()
+    decoder, at, found = JSONDecoder(), 0, 0
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+            yield msgspec.convert(value, _Line, strict=False)
+            found += 1
+        except (ValueError, RecursionError, msgspec.ValidationError):
+            facts.skip("not json" if not found else "broken end")
+            return
+
+
+def _open(trail: Trail, line: bytes) -> None:
+    """Take instant and session of a file's first lines from one that is skipped."""
+    found = _undamaged(line)
+    if found is not None:
+        trail.first_at = trail.first_at or instant(found.timestamp)
+        trail.session_id = trail.session_id or found.sessionId or ""
+
+
+def _follow(line: _Line, trail: Trail) -> int | None:
+    at = instant(line.timestamp)
+    if at is not None and trail.first_at is None:
+        trail.first_at = at
+    if line.sessionId and not trail.session_id:
+        trail.session_id = line.sessionId
+    if line.cwd:
+        trail.project = line.cwd
+    if line.gitBranch is not None:
+        trail.branch = line.gitBranch
+    if line.version:
+        trail.version = line.version
+    return at
+
+
+def _take(line: _Line, trail: Trail, facts: Facts, account: str) -> None:
+    at = _follow(line, trail)
+    kind = line.type
+    if kind == "assistant":
+        if line.message is not None:
+            _request(line.message, at, trail.subagent, trail, facts)
+            if line.isApiErrorMessage:
+                _limit_record(line, at, trail, facts, account)
+    elif kind == "progress":
+        _progress(line, at, trail, facts)
+    elif kind == "system":
+        _system(line, at, trail, facts)
+    elif kind == "custom-title" and line.customTitle:
+        trail.title, trail.named = line.customTitle, True
+    elif kind == "ai-title" and line.aiTitle and not trail.named:
+        trail.title = line.aiTitle
+    elif kind == "cost-state" and line.totalCostUSD is not None:
+        trail.stated_cost = line.totalCostUSD
+    elif kind not in _KNOWN_TYPES:
+        facts.meet(kind or "no type")
+
+
+def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
+    """Sub-agent messages that interactive sessions repeat in the parent's file."""
+    if b'"usage"' not in bytes(line.data):
+        return
+    try:
+        data = _decode_progress(line.data)
+    except UNREADABLE:
+        facts.skip("shape")
+        return
+    inner = data.message
+    if data.type != "agent_progress" or inner is None or inner.message is None:
+        return
+    written_at = instant(inner.timestamp)
+    subagent = data.agentId or trail.subagent or "agent"
+    _request(
+        inner.message, at if written_at is None else written_at, subagent, trail, facts
+    )
+
+
+def _request(
+    message: _Message, at: int | None, subagent: str, trail: Trail, facts: Facts
+) -> None:
+    usage = message.usage
+    if usage is None or message.model == SYNTHETIC or not message.model:
+        return
+    if not message.id or at is None:
+        facts.skip("no id" if not message.id else "no time")
+        return
+    tokens = _tokens(usage)
+    if tokens is None:
+        facts.skip("impossible count")
+        return
+    searches = usage.server_tool_use and usage.server_tool_use.web_search_requests
+    sighting = Sighting(
+        identity("claude", message.id),
+        at,
+        COUNTED,
+        "",
+        message.model,
+        *tokens,
+        searches or 0,
+        message.stop_reason is not None,
+        "" if usage.speed in (None, "standard") else usage.speed or "",
+        "us" if usage.inference_geo == "us" else "",
+        trail.session_id,
+        subagent,
+        trail.project,
+        trail.branch,
+        trail.version,
+    )
+    facts.sightings.append(sighting)
+    if not subagent:
+        trail.model = message.model
+    if usage.iterations and (len(usage.iterations) > 1 or not _own(usage.iterations)):
+        _extras(usage.iterations, message.id, sighting, facts)
+
+
+def _own(iterations: list[_Iteration]) -> bool:
+    return iterations[0].type in ("message", "fallback_message")
+
+
+def _extras(
+    iterations: list[_Iteration], message_id: str, of: Sighting, facts: Facts
+) -> None:
+    """Iterations the top-level usage leaves out: refused, compaction, advisor."""
+    fell_back = any(each.type == "fallback_message" for each in iterations)
+    for number, each in enumerate(iterations):
+        outside = each.type in ("compaction", "advisor_message")
+        if not (outside or (fell_back and each.type == "message")):
+            continue
+        tokens = _tokens(each)
+        if tokens is None:
+            facts.skip("impossible count")
+            continue
+        facts.sightings.append(
+            of._replace(
+                key=identity("claude", message_id, number),
+                standing=EXTRA,
+                origin=each.type,
+                model=each.model or of.model,
+                input=tokens[0],
+                output=tokens[1],
+                cache_read=tokens[2],
+                cache_write_5m=tokens[3],
+                cache_write_1h=tokens[4],
+                web_searches=0,
+            )
+        )
+
+
+def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None:
+    """Input, output, cache read, 5-minute and 1-hour writes; None if impossible.
+
+    The flat count of cache writes was 0 in some versions while the split was there.
+    """
+    split = usage.cache_creation
+    hour = (split and split.ephemeral_1h_input_tokens) or 0
+    five = (split and split.ephemeral_5m_input_tokens) or 0
+    written = max(usage.cache_creation_input_tokens or 0, five + hour)
+    tokens = (
+        usage.input_tokens or 0,
+        usage.output_tokens or 0,
+        usage.cache_read_input_tokens or 0,
+        written - hour,
+        hour,
+    )
+    return tokens if possible(*tokens) else None
+
+
+def _system(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
+    if at is None:
+        return
+    when = datetime.fromtimestamp(at / 1000, UTC)
+    if line.subtype == "compact_boundary":
+        before = loose(line.compactMetadata).get("preTokens")
+        detail = str(before) if isinstance(before, int) else ""
+        facts.marks.append(Mark("claude", trail.session_id, when, "compacted", detail))
+    elif line.subtype == "api_error":
+        status = loose(line.error).get("status")
+        detail = str(status) if isinstance(status, int) else ""
+        facts.marks.append(Mark("claude", trail.session_id, when, "retry", detail))
+    elif line.subtype == "model_refusal_fallback":
+        facts.marks.append(Mark("claude", trail.session_id, when, "refused"))
+
+
+# --- limits --------------------------------------------------------------------------
+
+_RESETS = re.compile(
+    r"resets (?:([A-Z][a-z]{2}) (\d{1,2}), )?(\d{1,2})(?::(\d\d))?(am|pm) \(([^)]+)\)"
+)
+_OLD_LIMIT = re.compile(r"limit reached\|(\d{9,11})")
+_MONTHS = [
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
+MINUTES = {"five_hour": 300, "seven_day": 10080}
+"""Length of the windows whose name tells it; per-model weeks are seven days too."""
+
+
+def _limit_record(
+    line: _Line, at: int | None, trail: Trail, facts: Facts, account: str
+) -> None:
+    """A refusal: the window it names was full at that instant."""
+    text = "".join(_texts(line.message)) if line.message else ""
+    stated = line.quotaLimits or (
+        line.apiErrorParams and line.apiErrorParams.rate_limit_info
+    )
+    rate_limited = bytes(line.error) == b'"rate_limit"'
+    if at is None or not (rate_limited or stated or _OLD_LIMIT.search(text)):
+        return
+    when = datetime.fromtimestamp(at / 1000, UTC)
+    kind = (stated and stated.rateLimitType) or limit_kind(text)
+    facts.marks.append(Mark("claude", trail.session_id, when, "limit", kind))
+    resets_at = (stated and moment(stated.resetsAt)) or text_reset(text, when)
+    if resets_at is None or resets_at <= when or kind == "overage":
+        return
+    minutes = MINUTES.get(kind, MINUTES["seven_day"])
+    facts.readings.append(
+        LimitReading(
+            "claude", account, kind, minutes, 1.0, resets_at, when, "limit record"
+        )
+    )
+
+
+def limit_kind(text: str) -> str:
+    """The vendor's word for the window a refusal's text names."""
+    lower = text.lower()
+    if "spend limit" in lower or "credits" in lower or "extra usage" in lower:
+        return "overage"
+    for model in ("opus", "sonnet", "fable", "haiku"):
+        if f"{model} limit" in lower or f"{model} weekly" in lower:
+            return f"seven_day_{model}"
+    return "seven_day" if "week" in lower else "five_hour"
+
+
+def text_reset(text: str, said_at: datetime) -> datetime | None:
+    """The reset a refusal's text states, as the next such time after it was said."""
+    if old := _OLD_LIMIT.search(text):
+        return moment(int(old[1]))
+    found = _RESETS.search(text)
+    if not found:
+        return None
+    month, day, hour, minute, half, zone = found.groups()
+    try:
+        local = said_at.astimezone(ZoneInfo(zone))
+        clock = local.replace(
+            hour=int(hour) % 12 + (12 if half == "pm" else 0),
+            minute=int(minute or 0),
+            second=0,
+            microsecond=0,
+        )
+        if not month:
+            return (clock if clock > local else clock + timedelta(days=1)).astimezone(
+                UTC
+            )
+        clock = clock.replace(month=_MONTHS.index(month) + 1, day=int(day))
+        return (
+            clock if clock > local else clock.replace(year=clock.year + 1)
+        ).astimezone(UTC)
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+# --- whose turn ----------------------------------------------------------------------
+
+
+def _tells_turn(line: _Line) -> bool:
+    """Whether a line says whose move it is; lines injected by the agent do not."""
+    if line.type == "system":
+        return line.subtype in ("turn_duration", "stop_hook_summary")
+    if line.type == "user":
+        return not line.isMeta
+    return line.type == "assistant" and line.message is not None
+
+
+def _whose_turn(newest: list[_Line | bytes], trail: Trail) -> None:
+    """Remember who moves next, from the newest line of a stretch that tells it."""
+    for each in reversed(newest):
+        line = _undamaged(each) if isinstance(each, bytes) else each
+        if line is None or not _tells_turn(line):
+            continue
+        trail.last_at = instant(line.timestamp) or trail.last_at
+        if line.type == "assistant" and line.message is not None:
+            _answered(line.message, trail)
+        elif line.type == "user":
+            said = bytes(line.message.content) if line.message else b""
+            trail.turn = "person" if b"[Request interrupted" in said else "agent"
+        else:
+            trail.turn, trail.doing = "person", ""
+        return
+
+
+def _undamaged(line: bytes) -> _Line | None:
+    try:
+        return _decode_line(line)
+    except UNREADABLE:
+        return None
+
+
+def _answered(message: _Message, trail: Trail) -> None:
+    blocks = _blocks(message)
+    calls = [block for block in blocks if block.type == "tool_use" and block.name]
+    if calls:
+        trail.turn, trail.doing = "agent", _doing(calls[-1])
+    elif any(block.type == "text" for block in blocks):
+        trail.turn, trail.doing = "person", ""
+    else:
+        trail.turn = "agent"
+
+
+def _blocks(message: _Message) -> list[_Block]:
+    try:
+        return _decode_blocks(message.content)
+    except UNREADABLE:
+        return []
+
+
+def _texts(message: _Message) -> Iterator[str]:
+    for block in _blocks(message):
+        if bytes(block.text):
+            yield bytes(block.text).decode("utf-8", "replace")
+
+
+def _doing(call: _Block) -> str:
+    """Tool and target: a file's name or a command's first words, never its text."""
+    given = loose(call.input)
+    for key in ("file_path", "notebook_path", "path"):
+        if isinstance(given.get(key), str):
+            return f"{call.name} {base(given[key])}"
+    if isinstance(given.get("command"), str):
+        return f"{call.name} {program_of(given['command'])}".rstrip()
+    return call.name or ""

@@ -1,0 +1,466 @@
+"""Codex rollouts: what a line of ``sessions/**/rollout-*.jsonl`` means.
+
+A request is one ``token_usage_record``, or, in files of versions that wrote none, one
+``token_count`` whose running total moved. Forks and sub-agents replay their parent's
+lines with new times. A replayed count has the same turn and the same totals as the
+original, and that is its identity; a replay whose original was never seen is set aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from burnmon.agents.lines import UNREADABLE, base, instant, loose, moment, possible
+from burnmon.agents.lines import program as program_of
+from burnmon.records import (
+    COUNTED,
+    REPLAYED,
+    Facts,
+    LimitReading,
+    Mark,
+    Sighting,
+    Trail,
+    identity,
+)
+
+VERSION = 1
+
+REPLAY_GAP_MS = 30
+"""A replay is written in one go: real work never follows a line this closely."""
+
+_TYPE = b'"type":"'
+# Lines that state no usage, limit, turn or session; all others are decoded.
+_QUIET_LINES = (b'response_item"', b'world_state"', b"inter_agent_communication")
+_QUIET_EVENTS = (
+    b'agent_message"',
+    b"agent_reasoning",
+    b"exec_command_",
+    b"patch_apply_",
+    b"mcp_tool_call_",
+    b"web_search_",
+    b"item_",
+    b"sub_agent_activity",
+    b"view_image_",
+    b"raw_response_item",
+)
+_TURN_ENDS = ("task_complete", "turn_complete", "turn_aborted")
+_CALLS = (b'"function_call"', b'"custom_tool_call"')
+_KNOWN_TYPES = frozenset(
+    [
+        "session_meta",
+        "turn_context",
+        "event_msg",
+        "response_item",
+        "compacted",
+        "token_usage_record",
+        "world_state",
+        "inter_agent_communication_metadata",
+        "ghost_snapshot",
+    ]
+)
+
+
+_ABSENT = msgspec.Raw(b"")
+"""A value of any shape that the line does not have."""
+
+
+class _Tokens(msgspec.Struct):
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+class _Info(msgspec.Struct):
+    total_token_usage: _Tokens | None = None
+    last_token_usage: _Tokens | None = None
+    model_context_window: int | None = None
+
+
+class _Limit(msgspec.Struct):
+    used_percent: float | None = None
+    window_minutes: int | None = None
+    resets_at: float | None = None
+    resets_in_seconds: float | None = None
+
+
+class _Limits(msgspec.Struct):
+    limit_id: str | None = None
+    primary: _Limit | None = None
+    secondary: _Limit | None = None
+
+
+class _Git(msgspec.Struct):
+    branch: str | None = None
+
+
+class _Payload(msgspec.Struct):
+    type: str | None = None
+    id: str | None = None
+    session_id: str | None = None
+    parent_thread_id: str | None = None
+    forked_from_id: str | None = None
+    source: msgspec.Raw = _ABSENT
+    cwd: str | None = None
+    git: _Git | None = None
+    cli_version: str | None = None
+    model: str | None = None
+    turn_id: str | None = None
+    info: _Info | None = None
+    rate_limits: _Limits | None = None
+    usage: _Tokens | None = None
+    thread_token_usage: _Tokens | None = None
+    response_id: str | None = None
+    error: msgspec.Raw = _ABSENT
+    codex_error_info: msgspec.Raw = _ABSENT
+    thread_name: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: msgspec.Raw = _ABSENT
+
+
+class _Line(msgspec.Struct):
+    type: str = ""
+    timestamp: str | None = None
+    payload: _Payload | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def owns(path: str) -> bool:
+    """Rollouts, plain or compressed, whatever their name."""
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith((".jsonl", ".jsonl.zst"))
+
+
+def trail(path: str) -> Trail:
+    """The session that the file name tells; the first ``session_meta`` knows better."""
+    name = path.rsplit("/", 1)[-1].removesuffix(".zst").removesuffix(".jsonl")
+    uuid = _UUID.search(name)
+    own = uuid[0] if uuid else name.removeprefix("rollout-")
+    return Trail(session_id=own, own_id=own)
+
+
+def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
+    """Facts of complete lines, in file order; the trail remembers between calls."""
+    facts = Facts()
+    call = b""
+    for line in lines:
+        facts.lines += 1
+        if "burst" in trail.memory:
+            _replaying(line, trail)
+        at = line.find(_TYPE, 0, 200)
+        if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
+            if line.startswith(b"response_item", at + 8) and _is_call(line, at):
+                call = line
+            continue
+        if at >= 0 and line.startswith(b'event_msg"', at + 8):
+            inner = line.find(_TYPE, at + 8, at + 120)
+            if inner >= 0 and line.startswith(_QUIET_EVENTS, inner + 8):
+                continue
+        found = _decode(line, facts)
+        if found is not None and found.payload is not None:
+            _take(found, found.payload, trail, facts, account)
+            if found.payload.type in _TURN_ENDS:
+                call = b""
+    if call:
+        _called(call, trail)
+    return facts
+
+
+def _is_call(line: bytes, at: int) -> bool:
+    head = line[at : at + 120]
+    return any(kind in head for kind in _CALLS)
+
+
+def _decode(line: bytes, facts: Facts) -> _Line | None:
+    try:
+        return _decode_line(line)
+    except msgspec.ValidationError:
+        try:
+            return msgspec.convert(msgspec.json.decode(line), _Line, strict=False)
+        except (*UNREADABLE, OverflowError):
+            facts.skip("shape")
+    except UNREADABLE:
+        if line.strip():
+            facts.skip("not json")
+    return None
+
+
+_STAMP = re.compile(rb'"timestamp":"([^"]{10,40})"')
+
+
+def _replaying(line: bytes, trail: Trail) -> None:
+    """End the replay at the first line that does not follow at once."""
+    found = _STAMP.search(line, 0, 300)
+    at = instant(found[1].decode("ascii", "replace")) if found else None
+    if at is None:
+        return
+    if at - trail.memory["burst"] > REPLAY_GAP_MS:
+        del trail.memory["burst"]
+    else:
+        trail.memory["burst"] = at
+
+
+def _take(
+    line: _Line, payload: _Payload, trail: Trail, facts: Facts, account: str
+) -> None:
+    at = instant(line.timestamp)
+    if at is None:
+        facts.skip("no time")
+        return
+    if trail.first_at is None:
+        trail.first_at = at
+    if line.type == "session_meta":
+        _meta(payload, at, trail)
+    elif line.type == "turn_context":
+        _context(payload, trail)
+    elif line.type == "token_usage_record":
+        _record(payload, at, trail, facts)
+    elif line.type == "compacted":
+        facts.marks.append(_mark(trail, at, "compacted"))
+    elif line.type == "event_msg":
+        _event(payload, at, trail, facts, account)
+    elif line.type not in _KNOWN_TYPES:
+        facts.meet(line.type or "no type")
+
+
+def _meta(payload: _Payload, at: int, trail: Trail) -> None:
+    """The file's own description first; one of another thread starts a replay.
+
+    A repeated description with the same id is a resumed session.
+    """
+    if not payload.id:
+        return
+    memory = trail.memory
+    if "own" in memory and payload.id != trail.own_id:
+        # The deepest ancestor described names the family whose history is replayed.
+        if "total" not in memory and not memory.get("records"):
+            memory["family"] = payload.id
+        memory.setdefault("origin", payload.id)
+        memory.setdefault("burst", at)
+        return
+    if "own" not in memory:
+        memory["own"] = True
+        trail.own_id = payload.id
+        trail.session_id = _root_thread(payload)
+        trail.subagent = payload.id if trail.session_id != payload.id else ""
+        memory["family"] = payload.forked_from_id or payload.id
+    trail.project = payload.cwd or trail.project
+    trail.branch = (payload.git and payload.git.branch) or trail.branch
+    trail.version = payload.cli_version or trail.version
+
+
+def _root_thread(payload: _Payload) -> str:
+    """The session a thread belongs to: its own, or its parent's for a sub-agent."""
+    own = payload.id or ""
+    spawned = loose(payload.source).get("subagent")
+    if spawned is None:
+        return own
+    spawn = spawned.get("thread_spawn") if isinstance(spawned, dict) else None
+    parent = spawn.get("parent_thread_id") if isinstance(spawn, dict) else None
+    candidates = (payload.session_id, payload.parent_thread_id, parent)
+    return next((each for each in candidates if each and each != own), own)
+
+
+def _context(payload: _Payload, trail: Trail) -> None:
+    trail.model = payload.model or trail.model
+    trail.project = payload.cwd or trail.project
+    if payload.turn_id:
+        trail.memory["turn"] = payload.turn_id
+
+
+def _event(
+    payload: _Payload, at: int, trail: Trail, facts: Facts, account: str
+) -> None:
+    kind = payload.type
+    if kind == "token_count":
+        if payload.info is not None:
+            _count(payload.info, at, trail, facts)
+        if payload.rate_limits is not None and "burst" not in trail.memory:
+            facts.readings.extend(_readings(payload.rate_limits, at, account))
+    elif kind in ("task_started", "turn_started", "user_message"):
+        trail.last_at, trail.turn = at, "agent"
+        if payload.turn_id:
+            trail.memory["turn"] = payload.turn_id
+    elif kind in _TURN_ENDS:
+        trail.last_at, trail.turn, trail.doing = at, "person", ""
+    elif kind == "thread_name_updated" and payload.thread_name:
+        trail.title = payload.thread_name
+    for stated in (payload.error, payload.codex_error_info):
+        if b"usage_limit" in bytes(stated):
+            facts.marks.append(_mark(trail, at, "limit"))
+            return
+
+
+def _mark(trail: Trail, at: int, kind: Any) -> Mark:
+    return Mark("codex", trail.session_id, datetime.fromtimestamp(at / 1000, UTC), kind)
+
+
+# --- requests ------------------------------------------------------------------------
+
+
+def _count(info: _Info, at: int, trail: Trail, facts: Facts) -> None:
+    """A running total: a request where it moved, nothing where it is repeated.
+
+    The components of ``last`` are what the request used; after a compaction they are
+    zero while its own ``total_tokens`` is the size of the context.
+    """
+    trail.context_window = info.model_context_window or trail.context_window
+    memory = trail.memory
+    if info.total_token_usage is None or memory.get("records"):
+        return
+    total = _components(info.total_token_usage)
+    before = memory.get("total")
+    if list(total) == before:
+        return
+    memory["total"] = list(total)
+    last = info.last_token_usage
+    used = _components(last) if last else _moved(total, before)
+    if any(used):
+        turn = memory.get("turn") or memory.get("family") or trail.own_id
+        _request(identity("codex", turn, *total, *used), used, at, trail, facts)
+
+
+def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
+    """A request stated by itself; once a file has these its totals say nothing new."""
+    if payload.usage is None or not payload.response_id:
+        facts.skip("no id")
+        return
+    memory = trail.memory
+    stated = payload.thread_token_usage
+    counted = stated and list(_components(stated)) == memory.get("total")
+    if counted and not memory.get("records"):
+        memory["records"] = True
+        return
+    memory["records"] = True
+    key = identity("codex", "record", payload.turn_id, payload.response_id)
+    _request(key, _components(payload.usage), at, trail, facts)
+
+
+def _components(tokens: _Tokens) -> tuple[int, int, int, int]:
+    """Input, cached, written to cache, output, all inclusive as Codex states them."""
+    return (
+        tokens.input_tokens,
+        tokens.cached_input_tokens,
+        tokens.cache_write_input_tokens,
+        tokens.output_tokens,
+    )
+
+
+def _moved(
+    total: tuple[int, int, int, int], before: list[int] | None
+) -> tuple[int, int, int, int]:
+    """What a total rose by, for versions that state nothing else."""
+    a, b, c, d = before or (0, 0, 0, 0)
+    moved = (total[0] - a, total[1] - b, total[2] - c, total[3] - d)
+    return moved if min(moved) >= 0 else total
+
+
+def _request(
+    key: int, used: tuple[int, int, int, int], at: int, trail: Trail, facts: Facts
+) -> None:
+    prompt, cached, written, output = used
+    fresh = prompt - cached - written
+    if not possible(max(fresh, 0), cached, written, output):
+        facts.skip("impossible count")
+        return
+    replayed = "burst" in trail.memory
+    trail.last_at = at if trail.last_at is None else max(at, trail.last_at)
+    facts.sightings.append(
+        Sighting(
+            key,
+            at,
+            REPLAYED if replayed else COUNTED,
+            trail.memory.get("origin", "") if replayed else "",
+            trail.model,
+            max(fresh, 0),
+            output,
+            cached,
+            written,
+            0,
+            0,
+            True,
+            "",
+            "",
+            trail.session_id,
+            trail.subagent,
+            trail.project,
+            trail.branch,
+            trail.version,
+        )
+    )
+
+
+# --- limits --------------------------------------------------------------------------
+
+
+def _readings(limits: _Limits, at: int, account: str) -> list[LimitReading]:
+    """Windows by length; a null window is unknown, not empty."""
+    when = datetime.fromtimestamp(at / 1000, UTC)
+    readings = []
+    for position, each in (
+        ("primary", limits.primary),
+        ("secondary", limits.secondary),
+    ):
+        if each is None or each.used_percent is None or not each.window_minutes:
+            continue
+        resets_at = moment(each.resets_at)
+        if resets_at is None and each.resets_in_seconds is not None:
+            resets_at = when + timedelta(seconds=each.resets_in_seconds)
+        if resets_at is None or not 0 <= each.used_percent <= 100:
+            continue
+        other = limits.limit_id not in (None, "codex")
+        kind = f"{limits.limit_id}:{position}" if other else position
+        readings.append(
+            LimitReading(
+                "codex",
+                account,
+                kind,
+                each.window_minutes,
+                each.used_percent / 100,
+                resets_at,
+                when,
+                "codex rollout",
+            )
+        )
+    return readings
+
+
+# --- whose turn ----------------------------------------------------------------------
+
+
+def _called(line: bytes, trail: Trail) -> None:
+    """Tool and target of the newest call: a program or a file, never its text."""
+    try:
+        found = _decode_line(line)
+    except UNREADABLE:
+        return
+    payload = found.payload
+    if payload is None or not payload.name:
+        return
+    trail.turn = "agent"
+    trail.doing = f"{payload.name} {_target(payload)}".rstrip()
+
+
+def _target(payload: _Payload) -> str:
+    given = loose(payload.arguments) if payload.arguments else {}
+    command = given.get("cmd", given.get("command"))
+    if isinstance(command, list):
+        words = [str(word) for word in command]
+        shell = words[:1] and base(words[0]) in ("bash", "sh", "zsh")
+        command = words[-1] if shell else " ".join(words)
+    if isinstance(command, str):
+        return program_of(command)
+    if payload.name == "apply_patch":
+        patched = re.search(rb"\*\*\* \w+ File: ([^\\\n]+)", bytes(payload.input))
+        return base(patched[1].decode("utf-8", "replace")) if patched else ""
+    return ""

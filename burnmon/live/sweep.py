@@ -1,0 +1,331 @@
+"""Finds session files that moved on, reads what is new, and absorbs it.
+
+The sweep decides by ``stat`` what changed; file events may only hurry it. Files are
+opened for reading, newest first, and never written. Bytes after the last newline wait
+for it: a complete object there is absorbed but read again later, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from burnmon.agents import AGENTS, Agent
+from burnmon.records import Facts, Root
+from burnmon.usage.ledger import Change, FileState, Known, Ledger
+
+BLOCK = 4 << 20
+"""Bytes read at a time; a longer line grows the block that holds it."""
+BATCH = 32 << 20
+"""Bytes read between two commits while history is absorbed."""
+LONGEST_LINE = 256 << 20
+"""A line beyond this is no session line; it is skipped and counted."""
+TAIL = 64
+"""Bytes before the offset that are compared to see that a file was only extended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that has bytes the ledger does not know yet."""
+
+    agent: str
+    account: str
+    path: str
+    below: str
+    """Path relative to its root."""
+    inode: int
+    size: int
+    mtime_ns: int
+    fresh: int
+    """Bytes to read, as far as its size tells."""
+
+
+class Sweep:
+    """The files of some roots against one ledger."""
+
+    def __init__(self, ledger: Ledger, roots: Iterable[Root]) -> None:
+        self.ledger = ledger
+        self.roots = tuple(roots)
+        self.known: dict[str, Known] = ledger.known()
+        self.unreadable: dict[str, str] = {}
+        """Paths that could not be opened or listed, with the system's reason."""
+
+    def look(self, only: Iterable[str] | None = None) -> list[Found]:
+        """Files that changed, newest first: all of the roots, or ``only`` these paths.
+
+        A path that vanished is no change: its history stays in the ledger.
+        """
+        self.unreadable = {} if only is None else self.unreadable
+        candidates = self._walk() if only is None else self._named(only)
+        found = [each for each in candidates if self._moved_on(each)]
+        found.sort(key=lambda each: each.mtime_ns, reverse=True)
+        return found
+
+    def count(self, root: Root) -> int:
+        """Session files below a root."""
+        return sum(1 for _ in self._below(root))
+
+    def _walk(self) -> Iterator[Found]:
+        for root in self.roots:
+            yield from self._below(root)
+
+    def _below(self, root: Root) -> Iterator[Found]:
+        agent = AGENTS[root.agent]
+        base = os.fspath(root.path)
+        for tree in agent.trees:
+            yield from self._scan(agent, root, f"{base}/{tree}", len(base) + 1)
+
+    def _scan(self, agent: Agent, root: Root, start: str, cut: int) -> Iterator[Found]:
+        """Session files at any depth; links to directories are not followed."""
+        pending = [start]
+        while pending:
+            directory = pending.pop()
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append(entry.path)
+                        elif agent.owns(entry.path[cut:]):
+                            seen = self._entry(root, entry.path, cut, entry)
+                            if seen is not None:
+                                yield seen
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.unreadable[directory] = error.strerror or str(error)
+
+    def _entry(
+        self, root: Root, path: str, cut: int, entry: os.DirEntry[str] | None = None
+    ) -> Found | None:
+        try:
+            status = entry.stat() if entry is not None else Path(path).stat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return Found(
+            root.agent,
+            root.label,
+            path,
+            path[cut:],
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_size,
+        )
+
+    def _named(self, paths: Iterable[str]) -> Iterator[Found]:
+        for path in paths:
+            for root in self.roots:
+                cut = len(os.fspath(root.path)) + 1
+                agent = AGENTS[root.agent]
+                below = path[cut:]
+                inside = path.startswith(f"{root.path}/")
+                if inside and below.startswith(agent.trees) and agent.owns(below):
+                    seen = self._entry(root, path, cut)
+                    if seen is not None:
+                        yield seen
+
+    def _moved_on(self, found: Found) -> bool:
+        known = self.known.get(found.path)
+        if known is None or known.reader != AGENTS[found.agent].version:
+            return True
+        return (known.inode, known.size, known.mtime_ns) != (
+            found.inode,
+            found.size,
+            found.mtime_ns,
+        )
+
+    def absorb(
+        self, found: Iterable[Found], since: datetime | None = None
+    ) -> Iterator[tuple[list[Found], list[Change]]]:
+        """Read and absorb files in order, a batch at a time; yields what each changed.
+
+        Stopping between two batches loses nothing.
+        """
+        batch: list[Found] = []
+        read: list[tuple[FileState, Facts]] = []
+        size = 0
+        for each in found:
+            batch.append(each)
+            for state, facts in self._read(each):
+                read.append((state, facts))
+                size += state.offset
+            size += each.size
+            if size >= BATCH:
+                yield batch, self._commit(read, since)
+                batch, read, size = [], [], 0
+        if batch:
+            yield batch, self._commit(read, since)
+
+    def _commit(
+        self, read: list[tuple[FileState, Facts]], since: datetime | None
+    ) -> list[Change]:
+        changes = self.ledger.absorb(read, since)
+        for state, _ in read:
+            self.known[state.path] = Known(
+                state.reader, state.inode, state.size, state.mtime_ns
+            )
+        return changes
+
+    def _read(self, found: Found) -> list[tuple[FileState, Facts]]:
+        try:
+            return [self._read_new(found)]
+        except OSError as error:
+            self.unreadable[found.path] = error.strerror or str(error)
+            return []
+
+    def _read_new(self, found: Found) -> tuple[FileState, Facts]:
+        agent = AGENTS[found.agent]
+        state = self.ledger.file(found.path) if found.path in self.known else None
+        if state is None or state.reader != agent.version:
+            state = self._unread(found, agent)
+        total = Facts()
+        with open_session(found.path) as stream:
+            if not stream.continues(state.offset, state.tail):
+                state = self._unread(found, agent)
+            for lines, end, tail in stream.lines(state.offset):
+                _add(total, agent.read(lines, state.trail, found.account))
+                state.offset, state.tail = end, tail
+            total.skipped = {**total.skipped, **stream.skipped}
+            rest = stream.rest
+        state.lines += total.lines
+        state.sightings += len(total.sightings)
+        _count(state.skipped, total.skipped)
+        _count(state.unknown, total.unknown)
+        if rest.rstrip().endswith(b"}"):
+            _peek(agent, rest, state, total, found.account)
+        state.inode, state.size, state.mtime_ns = (
+            found.inode,
+            found.size,
+            found.mtime_ns,
+        )
+        return state, total
+
+    def _unread(self, found: Found, agent: Agent) -> FileState:
+        return FileState(
+            found.agent,
+            found.account,
+            found.path,
+            agent.version,
+            trail=agent.trail(found.below),
+        )
+
+
+def _peek(
+    agent: Agent, rest: bytes, state: FileState, total: Facts, account: str
+) -> None:
+    """Absorb a last line that only lacks its newline; it will be read again.
+
+    The trail it leads to is not kept, or the line would count twice for it.
+    """
+    trail = replace(state.trail, memory=dict(state.trail.memory))
+    seen = agent.read([rest], trail, account)
+    if not seen.skipped:
+        total.sightings.extend(seen.sightings)
+        total.readings.extend(seen.readings)
+        total.marks.extend(seen.marks)
+
+
+def _add(total: Facts, part: Facts) -> None:
+    total.sightings.extend(part.sightings)
+    total.readings.extend(part.readings)
+    total.marks.extend(part.marks)
+    total.lines += part.lines
+    _count(total.skipped, part.skipped)
+    _count(total.unknown, part.unknown)
+
+
+def _count(total: dict[str, int], part: dict[str, int]) -> None:
+    for reason, count in part.items():
+        total[reason] = total.get(reason, 0) + count
+
+
+def open_session(path: str) -> SessionStream:
+    """A session file, compressed or not, as a stream of complete lines."""
+    if path.endswith(".zst"):
+        return ZstandardStream(path)
+    return SessionStream(path)
+
+
+class SessionStream:
+    """Complete lines of one file from an offset on, in blocks."""
+
+    def __init__(self, path: str) -> None:
+        self.rest = b""
+        """Bytes after the last newline, once ``lines`` is through."""
+        self.skipped: dict[str, int] = {}
+        # Never block on a FIFO or device that took a session file's place.
+        self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            os.close(self._file)
+            raise OSError(f"{path}: not a regular file")
+
+    def __enter__(self) -> SessionStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def read(self, size: int, offset: int) -> bytes:
+        return os.pread(self._file, size, offset)
+
+    def continues(self, offset: int, tail: bytes) -> bool:
+        """Whether the bytes before the offset are those that were read before."""
+        return self.read(len(tail), offset - len(tail)) == tail if offset else True
+
+    def lines(self, offset: int) -> Iterator[tuple[list[bytes], int, bytes]]:
+        """Blocks of complete lines, each with the offset and tail behind it."""
+        held = b""
+        while True:
+            block = self.read(BLOCK, offset + len(held))
+            if not block:
+                self.rest = held
+                return
+            held = held + block if held else block
+            end = held.rfind(b"\n") + 1
+            if end == 0:
+                if len(held) > LONGEST_LINE:
+                    offset = self._over(offset + len(held))
+                    held = b""
+                    yield [], offset, self.read(1, offset - 1)
+                continue
+            offset += end
+            yield held[: end - 1].split(b"\n"), offset, held[max(0, end - TAIL) : end]
+            held = held[end:]
+
+    def _over(self, offset: int) -> int:
+        """Step over the rest of a line that is too long to be one."""
+        self.skipped["longer than 256 MB"] = 1
+        while block := self.read(BLOCK, offset):
+            end = block.find(b"\n")
+            if end >= 0:
+                return offset + end + 1
+            offset += len(block)
+        return offset
+
+
+class ZstandardStream(SessionStream):
+    """A compressed rollout; offsets count decompressed bytes.
+
+    It is cold and small, so it is held whole.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        import zstandard
+
+        try:
+            with open(self._file, "rb", closefd=False) as packed:
+                reader = zstandard.ZstdDecompressor().stream_reader(packed)
+                self._bytes = reader.read()
+        except zstandard.ZstdError as error:
+            os.close(self._file)
+            raise OSError(f"{path}: {error}") from error
+
+    def read(self, size: int, offset: int) -> bytes:
+        return self._bytes[offset : offset + size]

@@ -1,0 +1,583 @@
+"""The ledger: every fact that was ever read, once, in one SQLite file.
+
+Owns the only durable state. Facts go in with the byte offset up to which their file was
+read, in one transaction, so a kill at any instant loses nothing and doubles nothing.
+Copies of a request are joined by a rule that does not depend on order: absorbing twice,
+in any order or in pieces gives the same ledger. Money, forecasts and causes are derived
+elsewhere; no prompt and no code is ever stored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from burnmon.records import (
+    COUNTED,
+    EXTRA,
+    REPLAYED,
+    Facts,
+    LedgerError,
+    LimitReading,
+    Mark,
+    Request,
+    Sighting,
+    Terms,
+    Trail,
+    Usage,
+)
+from burnmon.usage.copies import WORD_PLACES, WORDS, Held, join
+from burnmon.usage.schema import connect, lock, migrate, transaction
+
+
+@dataclass(slots=True)
+class FileState:
+    """How far one file was read, and what it says of its session."""
+
+    agent: str
+    account: str
+    path: str
+    reader: int = 0
+    inode: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    offset: int = 0
+    tail: bytes = b""
+    lines: int = 0
+    sightings: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    trail: Trail = field(default_factory=Trail)
+
+
+class Known(NamedTuple):
+    """What a sweep compares with the disk to see whether a file moved on."""
+
+    reader: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Change(NamedTuple):
+    """A request that entered the count, left it, or was corrected."""
+
+    old: Request | None
+    new: Request | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Requests that share a price and the asked-for keys, added up."""
+
+    keys: tuple[Any, ...]
+    """Values of the asked-for columns, in their order."""
+    model: str
+    terms: Terms
+    at: datetime
+    """The earliest instant among them; all lie between two price changes."""
+    prompt: int
+    """The largest prompt among them; all lie in the same tier."""
+    usage: Usage
+    web_searches: int
+    requests: int
+    incomplete: int
+
+
+class Ledger:
+    """One open ledger. ``writable`` is false while another burnmon holds the lock."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or create the ledger at ``path``; ``None`` keeps it in memory.
+
+        Raises LedgerError when it cannot be used, naming the path and what to do.
+        """
+        self.path = path
+        self._lock = None if path is None else lock(path)
+        self.writable = path is None or self._lock is not None
+        try:
+            self._db = connect(path, self.writable)
+            migrate(self._db, path, self.writable)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"{path}: {error}; move the file away to start a new ledger"
+            ) from error
+        self._words: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+        self._origins: set[str] | None = None
+
+    def close(self) -> None:
+        """Give the ledger and its lock back."""
+        self._db.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- files -----------------------------------------------------------------------
+
+    def known(self) -> dict[str, Known]:
+        """All files ever read, by path, with what tells whether they moved on."""
+        rows = self._db.execute(
+            "SELECT path, reader, inode, size, mtime_ns FROM file"
+        ).fetchall()
+        return {row[0]: Known(*row[1:]) for row in rows}
+
+    def file(self, path: str) -> FileState | None:
+        """How far one file was read; None if it never was."""
+        row = self._db.execute(
+            f"SELECT {_FILE_COLUMNS}, trail FROM file WHERE path = ?", (path,)
+        ).fetchone()
+        return None if row is None else _file_state(row)
+
+    def files(self) -> Iterator[FileState]:
+        """All files ever read."""
+        for row in self._db.execute(f"SELECT {_FILE_COLUMNS}, trail FROM file"):
+            yield _file_state(row)
+
+    def trails(self, since: datetime) -> list[tuple[str, str, Trail]]:
+        """Agent, account and trail of files with a line since an instant."""
+        rows = self._db.execute(
+            "SELECT agent, account, trail FROM file"
+            " WHERE last_at >= ? OR agent = 'recordings' ORDER BY last_at, path",
+            (_ms(since),),
+        ).fetchall()
+        return [(agent, account, _trail(text)) for agent, account, text in rows]
+
+    def session_trails(self, session_id: str) -> list[tuple[str, str, Trail]]:
+        """Agent, account and trail of the files of one session."""
+        rows = self._db.execute(
+            "SELECT agent, account, trail FROM file WHERE session = ?"
+            " ORDER BY last_at, path",
+            (session_id,),
+        ).fetchall()
+        return [(agent, account, _trail(text)) for agent, account, text in rows]
+
+    # --- absorbing -------------------------------------------------------------------
+
+    def absorb(
+        self, read: Sequence[tuple[FileState, Facts]], since: datetime | None = None
+    ) -> list[Change]:
+        """Take facts and the new states of their files, all or nothing.
+
+        Returns what changed among counted requests at or after ``since`` (all of them
+        when it is ``None``). Raises LedgerError when the ledger cannot be written.
+        """
+        horizon = -(2**62) if since is None else _ms(since)
+        try:
+            with transaction(self._db):
+                changes = self._take(read)
+                promoted = self._admit_replays(read)
+                for state, facts in read:
+                    self._put_readings(facts.readings)
+                    self._put_marks(facts.marks)
+                    self._put_file(state)
+        except sqlite3.Error as error:
+            self._origins = None
+            self._words.clear()
+            self._texts.clear()
+            raise LedgerError(f"{self.path}: {error}") from error
+        return [
+            Change(
+                old.request() if old and old.counted else None,
+                new.request() if new.counted else None,
+            )
+            for old, new in (*changes, *promoted)
+            if new.at >= horizon and (new.counted or (old and old.counted))
+        ]
+
+    def _take(
+        self, read: Sequence[tuple[FileState, Facts]]
+    ) -> list[tuple[Held | None, Held]]:
+        incoming: dict[int, Held] = {}
+        for state, facts in read:
+            first = state.trail.first_at
+            for sighting in facts.sightings:
+                held = self._held(sighting, state, first)
+                seen = incoming.get(held.key)
+                incoming[held.key] = held if seen is None else join(seen, held)
+        existing = self._fetch(incoming)
+        changes: list[tuple[Held | None, Held]] = []
+        for key, held in incoming.items():
+            old = existing.get(key)
+            new = held if old is None else join(old, held)
+            if new != old:
+                changes.append((old, new))
+        self._put_requests([new for _, new in changes])
+        return changes
+
+    def _held(self, sighting: Sighting, state: FileState, first: int | None) -> Held:
+        counted = sighting.standing == COUNTED or (
+            sighting.standing == REPLAYED and self._is_known(sighting.origin)
+        )
+        return Held(
+            sighting.key,
+            sighting.at,
+            int(counted),
+            sighting.standing,
+            sighting.origin,
+            state.agent,
+            *sighting[4:10],
+            sighting.web_searches,
+            int(sighting.final),
+            sighting.speed,
+            sighting.region,
+            *sighting[14:19],
+            sighting.at if first is None else first,
+            state.path,
+        )
+
+    def _is_known(self, own_id: str) -> bool:
+        return own_id in self._known_origins()
+
+    def _known_origins(self) -> set[str]:
+        if self._origins is None:
+            rows = self._db.execute("SELECT own FROM file WHERE own != ''").fetchall()
+            self._origins = {row[0] for row in rows}
+        return self._origins
+
+    def _admit_replays(
+        self, read: Sequence[tuple[FileState, Facts]]
+    ) -> list[tuple[Held | None, Held]]:
+        """Count set-aside replays whose original's file has now appeared.
+
+        What the original states too is joined with it by its key; the rest was new.
+        """
+        known = self._known_origins()
+        fresh = {state.trail.own_id for state, _ in read} - known - {""}
+        changes: list[tuple[Held | None, Held]] = []
+        for own_id in fresh:
+            known.add(own_id)
+            number = self._number(own_id)
+            rows = self._select(
+                "standing = ? AND origin = ? AND counted = 0", (REPLAYED, number)
+            )
+            admitted = [held._replace(counted=1) for held in rows]
+            self._put_requests(admitted)
+            changes.extend(zip(rows, admitted, strict=True))
+        return changes
+
+    def _fetch(self, keys: Iterable[int]) -> dict[int, Held]:
+        wanted = sorted(keys)
+        found: dict[int, Held] = {}
+        for start in range(0, len(wanted), 20000):
+            part = wanted[start : start + 20000]
+            marks = ",".join("?" * len(part))
+            for held in self._select(f"key IN ({marks})", part):
+                found[held.key] = held
+        return found
+
+    def _select(self, where: str, values: Sequence[Any]) -> list[Held]:
+        rows = self._db.execute(
+            f"SELECT {_REQUEST_COLUMNS}, path FROM request"
+            f" JOIN file ON file.id = request.file WHERE {where}",
+            tuple(values),
+        ).fetchall()
+        return [self._worded(row) for row in rows]
+
+    def _worded(self, row: tuple[Any, ...]) -> Held:
+        cells = list(row)
+        for place in WORD_PLACES:
+            cells[place] = self._text(cells[place])
+        return Held(*cells)
+
+    def _put_requests(self, requests: Sequence[Held]) -> None:
+        if not requests:
+            return
+        numbers: dict[str, int] = {}
+        for held in requests:
+            if held.file not in numbers:
+                numbers[held.file] = self._file_number(held.file, held.agent)
+        rows = []
+        for held in sorted(requests):
+            cells: list[Any] = list(held)
+            for place in WORD_PLACES:
+                cells[place] = self._number(cells[place])
+            cells[-1] = numbers[held.file]
+            rows.append(cells)
+        places = ",".join("?" * len(Held._fields))
+        self._db.executemany(f"INSERT OR REPLACE INTO request VALUES ({places})", rows)
+
+    def _file_number(self, path: str, agent: str) -> int:
+        row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
+        if row is not None:
+            return int(row[0])
+        self._put_file(FileState(agent, "", path))
+        return self._file_number(path, agent)
+
+    def _put_file(self, state: FileState) -> None:
+        trail = state.trail
+        row = (
+            state.agent,
+            state.account,
+            state.path,
+            state.reader,
+            state.inode,
+            state.size,
+            state.mtime_ns,
+            state.offset,
+            state.tail,
+            state.lines,
+            state.sightings,
+            json.dumps(state.skipped, sort_keys=True),
+            json.dumps(state.unknown, sort_keys=True),
+            trail.session_id,
+            trail.own_id,
+            trail.first_at,
+            trail.last_at,
+            json.dumps(asdict(trail), sort_keys=True),
+        )
+        self._db.execute(
+            "INSERT INTO file (agent, account, path, reader, inode, size, mtime_ns,"
+            " offset, tail, lines, sightings, skipped, unknown, session, own, first_at,"
+            " last_at, trail) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT(path) DO UPDATE SET agent=excluded.agent,"
+            " account=excluded.account, reader=excluded.reader, inode=excluded.inode,"
+            " size=excluded.size, mtime_ns=excluded.mtime_ns, offset=excluded.offset,"
+            " tail=excluded.tail, lines=excluded.lines, sightings=excluded.sightings,"
+            " skipped=excluded.skipped, unknown=excluded.unknown,"
+            " session=excluded.session, own=excluded.own, first_at=excluded.first_at,"
+            " last_at=excluded.last_at, trail=excluded.trail",
+            row,
+        )
+
+    def _put_readings(self, readings: Iterable[LimitReading]) -> None:
+        rows = [
+            (
+                each.agent,
+                each.account,
+                each.kind,
+                each.window_minutes,
+                _ms(each.resets_at),
+                each.used,
+                each.source,
+                _ms(each.observed_at),
+                _ms(each.repeated_at or each.observed_at),
+            )
+            for each in readings
+        ]
+        self._db.executemany(
+            "INSERT INTO reading VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+            " observed_at = min(observed_at, excluded.observed_at),"
+            " repeated_at = max(repeated_at, excluded.repeated_at)",
+            rows,
+        )
+
+    def _put_marks(self, marks: Iterable[Mark]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO mark VALUES (?,?,?,?,?)",
+            [
+                (each.agent, each.session_id, _ms(each.at), each.kind, each.detail)
+                for each in marks
+            ],
+        )
+
+    def _number(self, text: str) -> int:
+        number = self._words.get(text)
+        if number is None:
+            safe = text.encode("utf-8", "replace").decode()
+            self._db.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (safe,))
+            number = int(
+                self._db.execute(
+                    "SELECT id FROM word WHERE text = ?", (safe,)
+                ).fetchone()[0]
+            )
+            self._words[text] = number
+        return number
+
+    def _text(self, number: int) -> str:
+        text = self._texts.get(number)
+        if text is None:
+            text = str(
+                self._db.execute(
+                    "SELECT text FROM word WHERE id = ?", (number,)
+                ).fetchone()[0]
+            )
+            self._texts[number] = text
+        return text
+
+    # --- asking ----------------------------------------------------------------------
+
+    def requests(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Request]:
+        """Counted requests in a span, oldest first."""
+        rows = self._select(
+            "counted = 1 AND at >= ? AND at < ? ORDER BY at, key", _span(since, until)
+        )
+        return [held.request() for held in rows]
+
+    def session_requests(self, session_ids: Sequence[str]) -> list[Request]:
+        """Counted requests of some sessions, whenever they were made."""
+        numbers = [self._words_of(each) for each in session_ids]
+        known = [number for number in numbers if number is not None]
+        marks = ",".join("?" * len(known))
+        rows = self._select(f"counted = 1 AND session IN ({marks})", known)
+        return [held.request() for held in rows]
+
+    def _words_of(self, text: str) -> int | None:
+        row = self._db.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def extras(self, since: datetime | None, until: datetime | None) -> list[Request]:
+        """Work stated beside requests whose billing is not known; in no total."""
+        rows = self._select(
+            f"standing = {EXTRA} AND at >= ? AND at < ? ORDER BY at, key",
+            _span(since, until),
+        )
+        return [held.request() for held in rows]
+
+    def sums(
+        self,
+        columns: Sequence[str],
+        thresholds: Sequence[int],
+        changes: Sequence[datetime],
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Sum]:
+        """Requests added up by ``columns`` and by everything their price depends on.
+
+        ``columns`` are names of ``request``'s columns or ``quarter``: the quarter of an
+        hour since the epoch, the finest step in which days of any time zone begin.
+        """
+        prompt = "(input + cache_read + cache_write_5m + cache_write_1h)"
+        tier = " + ".join(f"({prompt} > {int(each)})" for each in thresholds) or "NULL"
+        era = " + ".join(f"(at >= {_ms(each)})" for each in changes) or "NULL"
+        names = [
+            "at / 900000" if each == "quarter" else _column(each) for each in columns
+        ]
+        group = ", ".join([*names, "model", "speed", "region", tier, era])
+        picked = ", ".join([*names, "model", "speed", "region"])
+        rows = self._db.execute(
+            f"SELECT {picked}, min(at), max({prompt}), sum(input), sum(output),"
+            " sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),"
+            " sum(web_searches), count(*), sum(1 - final) FROM request"
+            f" WHERE counted = 1 AND at >= ? AND at < ? GROUP BY {group}",
+            _span(since, until),
+        ).fetchall()
+        worded = [name in WORDS for name in columns]
+        return [self._sum(row, worded) for row in rows]
+
+    def _sum(self, row: tuple[Any, ...], worded: Sequence[bool]) -> Sum:
+        count = len(worded)
+        keys = tuple(
+            self._text(cell) if is_word else cell
+            for cell, is_word in zip(row, worded, strict=False)
+        )
+        model, speed, region, at, prompt, *tokens = row[count:]
+        return Sum(
+            keys,
+            self._text(model),
+            Terms(self._text(speed), self._text(region)),
+            datetime.fromtimestamp(at / 1000, UTC),
+            prompt,
+            Usage(*tokens[:5]),
+            *tokens[5:],
+        )
+
+    def readings(self, since: datetime) -> list[LimitReading]:
+        """Limit readings stated at or after an instant, by when first stated."""
+        rows = self._db.execute(
+            "SELECT agent, account, kind, window_minutes, used, resets_at, observed_at,"
+            " source, repeated_at FROM reading WHERE repeated_at >= ?"
+            " ORDER BY observed_at, used",
+            (_ms(since),),
+        ).fetchall()
+        return [_reading(row) for row in rows]
+
+    def marks(self, since: datetime) -> list[Mark]:
+        """What sessions stated besides requests, oldest first."""
+        rows = self._db.execute(
+            "SELECT agent, session, at, kind, detail FROM mark WHERE at >= ?",
+            (_ms(since),),
+        ).fetchall()
+        return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
+
+    def dedup(self) -> dict[str, int]:
+        """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
+        lines, sightings = self._db.execute(
+            "SELECT coalesce(sum(lines), 0), coalesce(sum(sightings), 0) FROM file"
+        ).fetchone()
+        kept, extra, aside = self._db.execute(
+            "SELECT coalesce(sum(counted), 0), coalesce(sum(standing = 2), 0),"
+            " coalesce(sum(standing = 1 AND counted = 0), 0) FROM request"
+        ).fetchone()
+        skipped = sum(sum(state.skipped.values()) for state in self.files())
+        return {
+            "lines_seen": lines,
+            "requests_kept": kept,
+            "duplicates_dropped": max(0, sightings - kept - extra - aside),
+            "lines_skipped": skipped,
+            "replays_set_aside": aside,
+        }
+
+    def version(self) -> int:
+        """A number that changes when another process wrote."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+
+_FILE_COLUMNS = (
+    "agent, account, path, reader, inode, size, mtime_ns, offset, tail, lines,"
+    " sightings, skipped, unknown"
+)
+_REQUEST_COLUMNS = ", ".join(f"request.{name}" for name in Held._fields[:-1])
+
+
+def _column(name: str) -> str:
+    if name not in Held._fields:
+        raise ValueError(f"no column {name!r}")
+    return name
+
+
+def _file_state(row: Sequence[Any]) -> FileState:
+    names = _FILE_COLUMNS.split(", ")
+    cells = dict(zip((*names, "trail"), row, strict=True))
+    for name in ("skipped", "unknown"):
+        cells[name] = json.loads(cells[name])
+    cells["trail"] = _trail(cells["trail"])
+    return FileState(**cells)
+
+
+def _reading(row: Sequence[Any]) -> LimitReading:
+    agent, account, kind, minutes, used, resets_at, observed_at, source, repeated = row
+    return LimitReading(
+        agent,
+        account,
+        kind,
+        minutes,
+        used,
+        _at(resets_at),
+        _at(observed_at),
+        source,
+        _at(repeated),
+    )
+
+
+def _trail(text: str) -> Trail:
+    return Trail(**json.loads(text))
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def _at(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _span(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    return (
+        -(2**62) if since is None else _ms(since),
+        2**62 if until is None else _ms(until),
+    )

@@ -1,0 +1,143 @@
+"""The ledger's file: its tables, their versions, and who may write.
+
+A schema version only ever grows, and each step runs in one transaction, so a kill in
+the middle leaves the older version whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from burnmon.records import LedgerError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+    CREATE TABLE file (
+        id INTEGER PRIMARY KEY,
+        agent TEXT NOT NULL, account TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
+        reader INTEGER NOT NULL,           -- version of the agent's reader
+        inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+        offset INTEGER NOT NULL,           -- bytes read, up to a newline
+        tail BLOB NOT NULL,                -- the last bytes before the offset
+        lines INTEGER NOT NULL, sightings INTEGER NOT NULL,
+        skipped TEXT NOT NULL, unknown TEXT NOT NULL,   -- JSON: reason or type -> lines
+        session TEXT NOT NULL, own TEXT NOT NULL,
+        first_at INTEGER, last_at INTEGER,
+        trail TEXT NOT NULL                -- JSON of records.Trail
+    );
+    CREATE INDEX file_session ON file(session);
+    CREATE TABLE request (
+        key INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,               -- epoch ms
+        counted INTEGER NOT NULL, standing INTEGER NOT NULL, origin INTEGER NOT NULL,
+        agent INTEGER NOT NULL, model INTEGER NOT NULL,
+        input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+        cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
+        web_searches INTEGER NOT NULL, final INTEGER NOT NULL,
+        speed INTEGER NOT NULL, region INTEGER NOT NULL,
+        session INTEGER NOT NULL, subagent INTEGER NOT NULL,
+        project INTEGER NOT NULL, branch INTEGER NOT NULL, version INTEGER NOT NULL,
+        file_first INTEGER NOT NULL, file INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX request_at ON request(at);
+    CREATE INDEX request_session ON request(session);
+    CREATE INDEX request_replayed ON request(origin) WHERE standing = 1;
+    CREATE TABLE reading (
+        agent TEXT NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL,
+        window_minutes INTEGER NOT NULL, resets_at INTEGER NOT NULL,
+        used REAL NOT NULL, source TEXT NOT NULL,
+        observed_at INTEGER NOT NULL, repeated_at INTEGER NOT NULL,
+        PRIMARY KEY (agent, account, kind, window_minutes, resets_at, used, source)
+    ) WITHOUT ROWID;
+    CREATE INDEX reading_at ON reading(repeated_at);
+    CREATE TABLE mark (
+        agent TEXT NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL,
+        kind TEXT NOT NULL, detail TEXT NOT NULL,
+        PRIMARY KEY (at, agent, session, kind, detail)
+    ) WITHOUT ROWID;
+    """,
+)
+"""Scripts that lead from each schema version to the next; only ever appended to."""
+
+APPLICATION_ID = 0x6275726E
+"""``burn`` in ASCII: marks the file as a ledger."""
+
+
+def lock(path: Path) -> int | None:
+    """The single writer's lock, as a file descriptor; None while another has it.
+
+    Raises LedgerError when the directory cannot be made and no ledger is there.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if path.exists():
+            return None
+        raise LedgerError(f"{path.parent}: {error.strerror}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def connect(path: Path | None, writable: bool) -> sqlite3.Connection:
+    """A connection; transactions are begun and ended explicitly."""
+    if path is None:
+        return sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+    if writable:
+        db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA mmap_size = 268435456")
+    db.execute("PRAGMA cache_size = -32768")
+    return db
+
+
+def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
+    """Bring the tables to this version; raises LedgerError when that cannot be."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"{path}: written by a newer burnmon (schema {version}, this one knows"
+            f" {len(MIGRATIONS)}); update burnmon"
+        )
+    if version < len(MIGRATIONS) and not writable:
+        raise LedgerError(f"{path}: another burnmon is preparing it; try again")
+    for step in range(version, len(MIGRATIONS)):
+        with transaction(db):
+            for statement in _statements(MIGRATIONS[step]):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {step + 1}")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; waits for other writers, gives everything back on an error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    for statement in script.split(";"):
+        if statement.strip():
+            yield statement
