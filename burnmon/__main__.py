@@ -18,7 +18,8 @@ def main() -> int:
     try:
         _never_fail_to_encode()
         code = cli.run(sys.argv[1:], os.environ, datetime.now(UTC))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return cli.INTERRUPTED
     except BrokenPipeError:
@@ -54,7 +55,7 @@ def _explain(error: Exception) -> int:
     else:
         hint = "BURNMON_DEBUG=1 shows where"
         message = f"unexpected {type(error).__name__}: {error} ({hint})"
-    for line in message.splitlines() or [""]:
+    for line in message.splitlines() if sys.stderr is not None else []:
         sys.stderr.write(f"burnmon: {plain(line)}\n")
     return cli.USAGE if isinstance(error, UsageError) else cli.FAILED
 

@@ -31,13 +31,13 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
     Raises BurnmonError with a message for the person; the caller prints it.
     """
     if argv[:1] in (["statusline"], ["collect"]) and not _asks_for_help(argv):
-        from burnmon.cli import statusline
+        from burnmon.cli.statusline import main
 
-        return statusline.main(argv, environ, now)
+        return main(argv, environ, now)
     if argv[:1] == ["status"]:
-        from burnmon.cli import status
+        from burnmon.cli.status import quick
 
-        code = status.quick(argv[1:], environ, now)
+        code = quick(argv[1:], environ, now)
         if code is not None:
             return code
     return _run_parsed(argv, environ, now)

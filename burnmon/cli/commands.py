@@ -103,14 +103,17 @@ COMMANDS = {
         "one line for the status bar of tmux",
         (
             "burnmon status --width 60",
-            "burnmon status --format '{five_hour_percent:.0f}% · {cost_per_minute}'",
+            "burnmon status --format '{window} {used} {verdict} · {pace}'",
         ),
         (
             Flag(("--width",), "cells to fit into (default: 80)", "number", "N"),
             Flag(("--format",), "a template of your own", "word", "TEXT"),
         ),
-        json="answer, answer_level, windows: [{label, agent, account, kind,\n"
-        "window_minutes, used_percent, resets_at, verdict, binding, exhausted_at,\n"
+        more="A template may name line, answer, level, window, used, verdict, resets,\n"
+        "pace, today, burning and waiting; window to resets are of the binding window.",
+        json="source: running | ledger | null, answer, answer_level,\n"
+        "windows: [{label, agent, account, kind, window_minutes, used_percent,\n"
+        "resets_at, verdict, binding, exhausted_at: {p10, p50, p90} | null,\n"
         "exhaustion_probability}], cost_per_minute_usd, cost_today_usd,\n"
         "sessions_burning, sessions_waiting, pid",
     ),

@@ -1,0 +1,152 @@
+"""``status``: the figures of the running burnmon, or of the ledger, in one line.
+
+Never scans: a status bar asks every few seconds and must not start work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from burnmon import cli, text
+from burnmon.live import status
+
+if TYPE_CHECKING:
+    from burnmon.config import Settings
+
+DEFAULT_WIDTH = 80
+
+_VALUED = {
+    "--width": "width",
+    "--format": "format",
+    "--config": "config",
+    "--data-dir": "data_dir",
+    "-z": "timezone",
+    "--timezone": "timezone",
+}
+_SWITCHES = {
+    "-j": "json",
+    "--json": "json",
+    "-O": "offline",
+    "--offline": "offline",
+    "--no-color": "no_color",
+}
+_FILLED_BY_ENVIRONMENT = ("BURNMON_WIDTH", "BURNMON_FORMAT", "BURNMON_JSON")
+
+
+def quick(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int | None:
+    """Answer without a parser; None when the arguments need one."""
+    found, others = cli.simple_flags(argv, _VALUED, _SWITCHES)
+    if others or any(environ.get(name) for name in _FILLED_BY_ENVIRONMENT):
+        return None
+    width = str(found.get("width", DEFAULT_WIDTH))
+    if not (width.isascii() and width.isdigit()) or "" in found.values():
+        return None
+    from burnmon import config
+
+    args = SimpleNamespace(
+        width=int(width),
+        format=found.get("format"),
+        json="json" in found,
+    )
+    return run(args, config.load(found, environ), now)
+
+
+def run(args: Any, settings: Settings, now: datetime) -> int:
+    """Print the line, the filled template or the document."""
+    state, source = _figures(settings, now)
+    if args.json:
+        from burnmon.cli.output import print_document
+
+        rest = {k: v for k, v in (state or {}).items() if k not in _HEAD}
+        true_at = status.generated_at(state) if state else None
+        print_document(true_at or now, {"source": source, **rest})
+        return cli.OK
+    width = DEFAULT_WIDTH if args.width is None else args.width
+    if args.format:
+        answer = filled(args.format, fields(state or {}, width, now, settings.zone))
+    elif state is None:
+        answer = text.fit("no data yet", width)
+    else:
+        answer = status.status_line(state, width, now, settings.zone)
+    print(answer)
+    return cli.OK
+
+
+_HEAD = ("schema_version", "generated_at")
+
+
+def fields(
+    state: Mapping[str, Any], width: int, now: datetime, zone: str
+) -> dict[str, str]:
+    """What a template may name; a figure that is not known reads ``unknown``."""
+    windows = status.state_windows(state)
+    binding = next((w for w in windows if w.get("binding") is True), {})
+    used = status.figure(binding.get("used_percent"))
+    resets_at = status.instant(binding.get("resets_at"))
+    pace, today = (
+        status.figure(state.get(key))
+        for key in ("cost_per_minute_usd", "cost_today_usd")
+    )
+    known = {
+        "line": status.status_line(state, width, now, zone),
+        "answer": text.fit(text.plain(str(state.get("answer", ""))), width),
+        "level": text.plain(str(state.get("answer_level", ""))),
+        "window": text.plain(str(binding.get("label", ""))),
+        "used": "" if used is None else status.percent(used),
+        "verdict": status.verdict_words(binding, now, zone),
+        "resets": "" if resets_at is None else text.clock(resets_at, zone, now),
+        "pace": "" if pace is None else f"{status.money(pace)}/m",
+        "today": "" if today is None else status.money(today),
+        "burning": text.plain(str(state.get("sessions_burning", ""))),
+        "waiting": text.plain(str(state.get("sessions_waiting", ""))),
+    }
+    return {name: words or text.UNKNOWN for name, words in known.items()}
+
+
+def filled(template: str, known: Mapping[str, str]) -> str:
+    """The template with its fields filled in, ``{used:>4}`` padded as in Python.
+
+    Raises UsageError with the list of fields for a name that is none of them.
+    """
+    from string import Formatter
+
+    words = []
+    try:
+        for literal, name, layout, _ in Formatter().parse(template):
+            value = "" if name is None else _field(name, known)
+            words.append(literal + format(value, layout or ""))
+    except ValueError as error:
+        _refuse(f"--format {template!r}: {error}")
+    return "".join(words)
+
+
+def _field(name: str, known: Mapping[str, str]) -> str:
+    if name not in known:
+        from burnmon.config import nearest
+
+        close = nearest(name, list(known))
+        _refuse(f"--format: no field {name!r}; known: {', '.join(known)}{close}")
+    return known[name]
+
+
+def _refuse(message: str) -> NoReturn:
+    from burnmon.records import UsageError
+
+    raise UsageError(message)
+
+
+def _figures(
+    settings: Settings, now: datetime
+) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The newest figures and where they are from; None where there are none."""
+    state = status.read_state(settings.state_file)
+    if state is not None and status.is_current(state, now):
+        return state, "running"
+    if not settings.ledger_file.exists():
+        return None, None
+    from burnmon.live import feeder
+
+    return status.state_of(feeder.peek(settings, now), 0), "ledger"

@@ -1,0 +1,276 @@
+"""The state file of the running instance, and the one line it is read for.
+
+What ``status`` and ``statusline`` show between two snapshots, kept to figures: no
+prompt, command, project or path goes in. Loads in a few milliseconds, because both
+commands start anew many times a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from burnmon import text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from burnmon.live.snapshot import LimitRow, Snapshot
+
+State = Mapping[str, Any]
+"""The state file's document; every reader treats it as possibly wrong."""
+
+FRESH = timedelta(seconds=15)
+"""Figures younger than this are shown whoever wrote them."""
+STALE = timedelta(minutes=5)
+"""Figures older than this are not shown even if their writer lives: it is stopped."""
+SEPARATOR = " · "
+_LARGEST = 1 << 20
+
+
+class Piece(NamedTuple):
+    """A part of a line that can be shortened or left out."""
+
+    rank: int
+    """The lower, the sooner it is left out."""
+    forms: tuple[str, ...]
+    """From the longest wording to the shortest."""
+
+
+def write_state(path: Path, snapshot: Snapshot) -> None:
+    """Replace the state file in one step, readable by its owner alone.
+
+    Raises OSError when the place cannot be written; the previous file then stays.
+    """
+    document = json.dumps(state_of(snapshot, os.getpid()), separators=(",", ":"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(document + "\n")
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def state_of(snapshot: Snapshot, pid: int) -> dict[str, Any]:
+    """The figures of a snapshot as a JSON document; ``pid`` is 0 for nobody's."""
+    states = [row.state for row in snapshot.sessions]
+    return {
+        "schema_version": 1,
+        "generated_at": _iso(snapshot.now),
+        "pid": pid,
+        "answer": text.plain(snapshot.answer),
+        "answer_level": snapshot.answer_level,
+        "windows": [_window(row) for row in snapshot.limits],
+        "cost_per_minute_usd": _dollars(snapshot.burn.cost_per_minute),
+        "cost_today_usd": _dollars(snapshot.burn.cost_today),
+        "sessions_burning": states.count("burning"),
+        "sessions_waiting": states.count("waiting"),
+    }
+
+
+def read_state(path: str | Path) -> State | None:
+    """The document in the state file; None when there is none that can be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is not loaded here
+            document = json.loads(file.read(_LARGEST))
+        age_known = isinstance(document, dict) and generated_at(document)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if age_known else None
+
+
+def generated_at(state: State) -> datetime | None:
+    """When the figures were true, in UTC."""
+    return instant(state.get("generated_at"))
+
+
+def is_current(state: State, now: datetime) -> bool:
+    """Whether the figures may be shown as those of now."""
+    at = generated_at(state)
+    if at is None or at - now > FRESH:
+        return False
+    return now - at < FRESH or (now - at < STALE and _lives(state.get("pid")))
+
+
+def status_line(state: State, width: int, now: datetime, zone: str) -> str:
+    """Limits, pace and cost of today in at most ``width`` cells.
+
+    Windows that would stop the work stay longest, the cost of today goes first.
+    """
+    pieces = [*window_pieces(state, now, zone), *_cost_pieces(state)]
+    return fitted(pieces, width) or text.fit("no figures yet", width)
+
+
+def window_pieces(state: State, now: datetime, zone: str) -> list[Piece]:
+    """A piece per window, agents in the state's order and short windows first."""
+    windows = state_windows(state)
+    agents = list(dict.fromkeys(str(window.get("agent")) for window in windows))
+    windows.sort(
+        key=lambda w: (
+            agents.index(str(w.get("agent"))),
+            figure(w.get("window_minutes")) or 0,
+        )
+    )
+    several = len(agents) > 1
+    return [_window_piece(window, several, now, zone) for window in windows]
+
+
+def state_windows(state: State) -> list[Mapping[str, Any]]:
+    """The windows of a state, whatever else stands there left out."""
+    windows = state.get("windows")
+    listed = windows if isinstance(windows, list) else []
+    return [window for window in listed if isinstance(window, dict)]
+
+
+def verdict_words(window: Mapping[str, Any], now: datetime, zone: str) -> str:
+    """What is to be expected of a window: ``safe``, ``out Thu 11–19h`` …"""
+    verdict = window.get("verdict")
+    resets_at = instant(window.get("resets_at"))
+    if verdict == "reached" and resets_at:
+        return f"reached, until {text.clock(resets_at, zone, now)}"
+    if verdict in ("safe", "watch", "reached"):
+        return str(verdict)
+    if verdict != "runs_out":
+        return ""
+    range_ = window.get("exhausted_at")
+    ends = range_ if isinstance(range_, dict) else {}
+    first, last = instant(ends.get("p10")), instant(ends.get("p90"))
+    if first is None or last is None:
+        return "runs out"
+    hours = text.clock_range(max(first, now), max(last, now), zone, now)
+    return f"out {hours}".removesuffix(" h") + ("h" if hours.endswith(" h") else "")
+
+
+def fitted(pieces: Iterable[Piece], width: int) -> str:
+    """The pieces in one line of at most ``width`` cells.
+
+    The least important piece is left out first; the last one is shortened.
+    """
+    kept = list(pieces)
+    while kept:
+        line = SEPARATOR.join(piece.forms[0] for piece in kept)
+        if text.cells(line) <= width:
+            return line
+        if len(kept) == 1:
+            return _shortened(kept[0].forms, width)
+        # Of equals the last goes: the line keeps its beginning.
+        lowest = min(piece.rank for piece in kept)
+        index = max(i for i, piece in enumerate(kept) if piece.rank == lowest)
+        del kept[index]
+    return ""
+
+
+def percent(value: float) -> str:
+    """A percentage without a blank, as narrow as a status bar wants it."""
+    return text.share(value / 100).replace(" ", "")
+
+
+def _shortened(forms: Sequence[str], width: int) -> str:
+    fits = (form for form in forms if text.cells(form) <= width)
+    return next(fits, text.fit(forms[-1], width))
+
+
+def _window_piece(
+    window: Mapping[str, Any], several: bool, now: datetime, zone: str
+) -> Piece:
+    label = text.plain(str(window.get("label", "limit")))
+    name = label if several else label.partition(" ")[2] or label
+    used = figure(window.get("used_percent"))
+    resets_at = instant(window.get("resets_at"))
+    if used is None or (resets_at is not None and resets_at <= now):
+        return Piece(0, (f"{name} unknown", name))
+    short, words = f"{name} {percent(used)}", verdict_words(window, now, zone)
+    middle = f"{short} {words.split(' ')[0].strip(',')}"
+    return Piece(_urgency(window), (f"{short} {words}".strip(), middle.strip(), short))
+
+
+def _urgency(window: Mapping[str, Any]) -> int:
+    """The rank of a window: what stops the work first is worth most."""
+    verdict = str(window.get("verdict"))
+    rank = {"reached": 9, "runs_out": 7, "watch": 5}.get(verdict, 3)
+    return rank + (1 if window.get("binding") is True else 0)
+
+
+def _cost_pieces(state: State) -> list[Piece]:
+    pace = figure(state.get("cost_per_minute_usd"))
+    today = figure(state.get("cost_today_usd"))
+    pieces = []
+    if pace is not None:
+        pieces.append(Piece(2, (f"{money(pace)}/m",)))
+    if today is not None:
+        pieces.append(Piece(1, (money(today),)))
+    return pieces
+
+
+def _window(row: LimitRow) -> dict[str, Any]:
+    window = row.window
+    forecast = window.forecast
+    range_ = forecast.exhausted_at if forecast else None
+    return {
+        "label": text.plain(row.label),
+        "agent": window.agent,
+        "account": text.plain(window.account),
+        "kind": text.plain(window.kind),
+        "window_minutes": window.window_minutes,
+        "used_percent": None if window.used is None else round(window.used * 100, 2),
+        "resets_at": _iso(window.resets_at),
+        "verdict": window.verdict,
+        "binding": window.binding,
+        "exhausted_at": range_
+        and dict(zip(("p10", "p50", "p90"), map(_iso, range_), strict=True)),
+        "exhaustion_probability": forecast
+        and round(forecast.exhaustion_probability, 4),
+    }
+
+
+def _lives(pid: object) -> bool:
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def figure(value: object) -> float | None:
+    """A number that can be shown; JSON also knows NaN, and true is one in Python."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if -1e12 < value < 1e12 else None
+
+
+def instant(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if not 2000 <= at.year <= 2200:
+        return None
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def money(dollars: float) -> str:
+    return text.money(Decimal(str(dollars)))
+
+
+def _dollars(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
