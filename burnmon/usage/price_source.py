@@ -82,12 +82,15 @@ def table(
 
     Measured prices win for the time they cover: from their first date, or always,
     until the day of measuring. What is published to hold before or after stays.
+    ``ValueError`` and its like when this is no published list.
     """
     models: dict[str, list[Entry]] = {}
     aliases: dict[str, str] = {}
-    for provider in providers:
-        if provider["id"] in _PROVIDERS:
-            _add_provider(provider, models, aliases)
+    vendors = [provider for provider in providers if provider["id"] in _PROVIDERS]
+    if not vendors:
+        raise ValueError("it names no vendor that is known here")
+    for vendor in vendors:
+        _add_provider(vendor, models, aliases)
     for name, entries in measured.items():
         models[name] = _measured_over(models.get(name, []), entries, measured_on)
         aliases.update(dict.fromkeys(_claude_names(name), name))
@@ -178,7 +181,7 @@ def _written_ids(match: Json) -> Iterator[str]:
 
 
 def _matches(match: Json, name: str) -> bool:
-    """Whether a published rule accepts a lower-case id; a rule unknown here does not."""
+    """Whether a published rule accepts a lower-case id; an unknown rule does not."""
     ((kind, value),) = match.items()
     if kind in ("or", "and"):
         accepted = [_matches(clause, name) for clause in value]

@@ -340,12 +340,9 @@ def _write(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(
-            os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600),
-            "w",
-            encoding="utf-8",
-        ) as file:
-            file.write(text)
+        beside.unlink(missing_ok=True)
+        beside.touch(mode=0o600)
+        beside.write_text(text, "utf-8")
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
