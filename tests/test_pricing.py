@@ -467,6 +467,15 @@ def test_the_user_can_give_a_nickname(tmp_path: Path) -> None:
     assert per_million("haiku", table=table) == per_million("claude-haiku-4-5")
 
 
+def test_a_nickname_may_take_the_place_of_a_model(tmp_path: Path) -> None:
+    """A model declared an alias of another costs what that one costs, however spelt."""
+    table = users(
+        tmp_path, '[models."claude-opus-4-5"]\nalias_of = "claude-opus-5-5"\n'
+    )
+    for spelling in (OPUS, "claude-opus-4.5", "claude-opus-4-5-20251101"):
+        assert per_million(spelling, table=table) == per_million("claude-opus-5-5")
+
+
 def test_no_file_is_no_complaint(tmp_path: Path) -> None:
     """Without a file of the user's the shipped table is in force."""
     assert load(tmp_path / "prices.toml").source == TABLE.source

@@ -273,7 +273,8 @@ def _with_users(table: PriceTable, path: Path) -> PriceTable:
                 f'{path}: models."{name}".alias_of names {target}, which has no price'
             )
         nicknames[name] = meant
-    return replace(named, aliases={**aliases, **nicknames})
+    others = {name: nicknames.get(meant, meant) for name, meant in aliases.items()}
+    return replace(named, aliases={**others, **nicknames})
 
 
 def _until(first: datetime | None, known: list[Entry]) -> list[Entry]:
