@@ -17,10 +17,20 @@ from burnmon.frame.limits import groups, limits
 from burnmon.frame.plan import LOW, Heights, plan
 from burnmon.frame.segments import Line, Segment, blank, fitted, to_text
 from burnmon.frame.sessions import sessions
-from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, View
+from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
 
-__all__ = ["Heights", "Line", "Segment", "View", "draw", "lines", "once", "plan"]
+__all__ = [
+    "Heights",
+    "Line",
+    "Scene",
+    "Segment",
+    "View",
+    "draw",
+    "lines",
+    "once",
+    "plan",
+]
 
 Draw = Callable[[Snapshot, View, tuple[int, int]], list[Line]]
 
@@ -40,7 +50,7 @@ def _pulse(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     return [line, *[blank(width)] * (height - 1)]
 
 
-_DRAW: dict[str, Draw] = {
+_PANES: dict[str, Draw] = {
     "welcome": welcome,
     LIMITS: limits,
     BURN: burn,
@@ -50,37 +60,30 @@ _DRAW: dict[str, Draw] = {
 }
 
 
-def draw(
-    part: str, snapshot: Snapshot, view: View, size: tuple[int, int], *, low: bool
-) -> list[Line]:
+def draw(part: str, scene: Scene, size: tuple[int, int], *, low: bool) -> list[Line]:
     """One part in exactly ``size`` (width, height); ``low``: without its box."""
-    if size[0] < 1 or size[1] < 1:
+    width, height = size
+    if width < 1 or height < 1:
         return []
-    chosen = _bare_limits if low and part == LIMITS else _DRAW[part]
-    return chosen(snapshot, view, size)
+    if part == "answer":
+        return [answer(scene.latest, width)]
+    if part == "banners":
+        return banners(scene.latest, scene.view, width)[:height]
+    if part == "footer":
+        return [bottom([], width)]
+    chosen = _bare_limits if low and part == LIMITS else _PANES[part]
+    return chosen(scene.snapshot, scene.view, size)
 
 
 def lines(
-    snapshot: Snapshot,
-    width: int,
-    height: int,
-    view: View | None = None,
-    *,
-    latest: Snapshot | None = None,
+    snapshot: Snapshot, width: int, height: int, view: View | None = None
 ) -> list[Line]:
-    """The whole picture: ``height`` lines of ``width`` cells.
-
-    ``latest`` is what the first line and the banners speak of; it is the snapshot
-    itself unless the screen is frozen.
-    """
-    view, latest = view or View(), latest or snapshot
-    heights = plan(snapshot, latest, view, (width, height))
-    picture = [answer(latest, width)] * heights["answer"]
-    picture += banners(latest, view, width)[: heights["banners"]]
-    for part in _DRAW:
-        size = (width, heights[part])
-        picture += draw(part, snapshot, view, size, low=height <= LOW)
-    picture += [bottom([], width)] * heights["footer"]
+    """The whole picture: ``height`` lines of ``width`` cells."""
+    scene = Scene(snapshot, snapshot, view or View())
+    heights = plan(scene, (width, height))
+    picture: list[Line] = []
+    for part, tall in heights.items():
+        picture += draw(part, scene, (width, tall), low=height <= LOW)
     return picture[:height]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from burnmon.frame.answer import banners
 from burnmon.frame.events import nothing_found
 from burnmon.frame.limits import groups
-from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, View
+from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene
 from burnmon.live.snapshot import Snapshot
 
 LOW = 8
@@ -33,15 +33,14 @@ _NOTHING: Heights = {
 }
 
 
-def plan(
-    snapshot: Snapshot, latest: Snapshot, view: View, size: tuple[int, int]
-) -> Heights:
-    """Lines of every part; they add up to the height, and some parts take none."""
+def plan(scene: Scene, size: tuple[int, int]) -> Heights:
+    """Lines of every part, from top to bottom; they add up to the height."""
     width, height = size
     if height <= LOW:
-        return _low(snapshot, latest, view, size)
+        return _low(scene, size)
+    snapshot, view = scene.snapshot, scene.view
     heights = dict(_NOTHING)
-    heights["banners"] = len(banners(latest, view, width))
+    heights["banners"] = len(banners(scene.latest, view, width))
     room = height - 2 - heights["banners"]
     if nothing_found(snapshot):
         return heights | {"welcome": room}
@@ -50,17 +49,16 @@ def plan(
     return heights | _shared(snapshot, width, room)
 
 
-def _low(
-    snapshot: Snapshot, latest: Snapshot, view: View, size: tuple[int, int]
-) -> Heights:
+def _low(scene: Scene, size: tuple[int, int]) -> Heights:
     """Limits, then a line of burn, then, in what is left, the answer and banners."""
     width, height = size
+    snapshot = scene.snapshot
     heights = dict(_NOTHING) | {"answer": 0, "footer": 0}
     pulse = min(1, height - 1)
     wanted = len(snapshot.limits) + len(snapshot.missing) or 1
     lines = max(1, min(wanted, height - pulse))
     left = height - lines - pulse
-    notices = min(left, len(banners(latest, view, width)))
+    notices = min(left, len(banners(scene.latest, scene.view, width)))
     heights |= {"banners": notices, "answer": min(1, left - notices)}
     spare = left - notices - heights["answer"]
     return heights | {LIMITS: lines, "pulse": pulse + spare * pulse}

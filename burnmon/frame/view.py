@@ -52,6 +52,17 @@ class View:
     """``now`` of the snapshot that is held still; None while the screen is live."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """All that a picture is made of, besides its size."""
+
+    snapshot: Snapshot
+    """What the panes show; an older one while the screen is frozen."""
+    latest: Snapshot
+    """What the first line and the banners speak of."""
+    view: View
+
+
 def limit_key(row: LimitRow) -> str:
     """Identity of a window across snapshots."""
     return f"{row.window.agent}/{row.window.account}/{row.window.kind}"

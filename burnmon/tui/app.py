@@ -1,0 +1,243 @@
+"""The live screen: snapshots in, keys in, one scene out.
+
+Owns which scene is shown. Keys and snapshots make a new scene; the parts draw it.
+It knows no clock, file or setting: the feed that it is given starts whatever posts
+snapshots, from any thread, and returns what stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import App
+from textual.binding import BindingType
+from textual.css.query import NoMatches
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import HelpPanel, Input
+
+from burnmon.frame import Scene, View
+from burnmon.frame.events import nothing_found
+from burnmon.frame.explain import copied
+from burnmon.frame.plan import LOW
+from burnmon.frame.view import PANES, SESSIONS, keys_of, moved, reordered
+from burnmon.live.snapshot import Snapshot
+from burnmon.tui.driver import quiet_driver
+from burnmon.tui.keys import BINDINGS
+from burnmon.tui.modal import Explain
+from burnmon.tui.panes import Filter, Pane, Picture
+from burnmon.tui.theme import BURNMON
+
+Post = Callable[[Snapshot], None]
+Feed = Callable[[Post], Callable[[], None]]
+"""Starts posting snapshots, from any thread; returns what stops it."""
+
+
+class SnapshotReady(Message):
+    """A snapshot has arrived; a newer one takes its place in the queue."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Let the latest win."""
+        return isinstance(message, SnapshotReady)
+
+
+class BurnApp(App[None]):
+    """The burn monitor."""
+
+    TITLE = "burnmon"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
+    AUTO_FOCUS = f"#{SESSIONS}"
+
+    scene: reactive[Scene | None] = reactive(None, init=False)
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        mouse: bool = False,
+        theme: str | None = None,
+        zone: str | None = None,
+    ) -> None:
+        """``zone`` overrides the snapshot's time zone, ``theme`` burnmon's own."""
+        super().__init__(driver_class=quiet_driver())
+        self.animation_level = "none"
+        self.register_theme(BURNMON)
+        self.theme = theme or BURNMON.name
+        self.view = View(pane=SESSIONS)
+        self._feed, self._mouse, self._zone = feed, mouse, zone
+        self._stop: Callable[[], None] | None = None
+        self._working: tuple[bool, ...] = ()
+
+    def run(self, *, mouse: bool | None = None, **options: Any) -> None:
+        """Run until quit; the mouse as the constructor was told unless said here."""
+        super().run(mouse=self._mouse if mouse is None else mouse, **options)
+
+    def compose(self) -> Iterator[Widget]:
+        """One picture."""
+        yield Picture().data_bind(BurnApp.scene)
+
+    def on_mount(self) -> None:
+        """Ask for snapshots."""
+        self._stop = self._feed(lambda snapshot: self._post(snapshot))
+
+    def _post(self, snapshot: Snapshot) -> None:
+        self.post_message(SnapshotReady(snapshot))
+
+    def on_unmount(self) -> None:
+        """Ask for no more."""
+        if self._stop is not None:
+            self._stop()
+
+    def on_snapshot_ready(self, message: SnapshotReady) -> None:
+        """Show it; while frozen, only in the first line and the banners."""
+        latest = message.snapshot
+        if self._zone is not None:
+            latest = replace(latest, zone=self._zone)
+        frozen = self.view.frozen_at is not None and self.scene is not None
+        shown = self.scene.snapshot if frozen and self.scene else latest
+        self.scene = Scene(shown, latest, self.view)
+
+    def look(self, view: View) -> None:
+        """Look at the same snapshot in another way."""
+        self.view = view
+        if self.scene is not None:
+            self.scene = replace(self.scene, view=view)
+
+    def watch_scene(self) -> None:
+        """Dim and light keys, when some of them changed."""
+        actions = [binding.action.partition("(")[0] for binding in BINDINGS]
+        working = tuple(bool(self.check_action(action, ())) for action in actions)
+        if working != self._working:
+            self._working = working
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """None dims a key that cannot do anything now."""
+        scene = self.scene
+        needs: dict[str, Callable[[Scene], Any]] = {
+            "explain": lambda scene: not nothing_found(scene.snapshot),
+            "copy": lambda scene: not nothing_found(scene.snapshot),
+            "filter": lambda scene: scene.snapshot.sessions and self._tall,
+            "order": lambda scene: len(scene.snapshot.sessions) > 1,
+            "reverse": lambda scene: len(scene.snapshot.sessions) > 1,
+            "freeze": lambda scene: True,
+            "enlarge": lambda scene: self._tall and not nothing_found(scene.snapshot),
+            "span": lambda scene: len(scene.snapshot.charts) > 1,
+            "move": lambda scene: len(keys_of(scene.snapshot, scene.view)) > 1,
+            "pane": lambda scene: self._tall and not nothing_found(scene.snapshot),
+            "undo": lambda scene: scene.view != self._rested() or self._filtering,
+        }
+        if action not in needs:
+            return True
+        return True if scene is not None and needs[action](scene) else None
+
+    @property
+    def _tall(self) -> bool:
+        return self.size.height > LOW
+
+    @property
+    def _filtering(self) -> bool:
+        return self.has_class("-filtering")
+
+    def _rested(self) -> View:
+        return replace(self.view, query="", enlarged=False, frozen_at=None)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The focused pane takes the keys."""
+        if event.widget.id in PANES:
+            self.look(replace(self.view, pane=event.widget.id))
+
+    def action_pane(self, pane: str) -> None:
+        """Focus a pane; an enlarged one gives way to it."""
+        if self.view.enlarged:
+            self.look(replace(self.view, pane=pane))
+        self.call_after_refresh(self.query_one(f"#{pane}").focus)
+
+    def action_move(self, rows: int) -> None:
+        """Select another row of the pane."""
+        if self.scene is not None:
+            self.look(moved(self.scene.snapshot, self.view, rows))
+
+    @on(Pane.Turned)
+    def turn(self, message: Pane.Turned) -> None:
+        """The wheel selects rows of the pane below it."""
+        message.pane.focus()
+        self.action_move(message.rows)
+
+    def action_order(self) -> None:
+        """Step to the next order of sessions."""
+        self.look(reordered(self.view))
+
+    def action_reverse(self) -> None:
+        """Turn the order of sessions round."""
+        self.look(replace(self.view, reverse=not self.view.reverse))
+
+    def action_span(self, step: int) -> None:
+        """Step to another chart."""
+        self.look(replace(self.view, chart=self.view.chart + step))
+
+    def action_enlarge(self) -> None:
+        """Give the pane all the height, or give it back."""
+        self.look(replace(self.view, enlarged=not self.view.enlarged))
+
+    def action_freeze(self) -> None:
+        """Hold the picture still, or go on with the latest."""
+        if self.scene is None:
+            return
+        now = self.scene.snapshot.now if self.view.frozen_at is None else None
+        self.view = replace(self.view, frozen_at=now)
+        shown = self.scene.snapshot if now else self.scene.latest
+        self.scene = Scene(shown, self.scene.latest, self.view)
+
+    def action_undo(self) -> None:
+        """Undo the last thing that hides something: filter, size, then freeze."""
+        if self.view.query or self._filtering:
+            self.query_one(Filter).value = ""
+            self.keep_filter()
+        elif self.view.enlarged:
+            self.action_enlarge()
+        elif self.view.frozen_at is not None:
+            self.action_freeze()
+
+    def action_help(self) -> None:
+        """Show the keys, or hide them."""
+        try:
+            self.screen.query_one(HelpPanel).remove()
+        except NoMatches:
+            self.action_show_help_panel()
+
+    def action_explain(self) -> None:
+        """Open the page about the selected row."""
+        if self.scene is not None:
+            self.push_screen(Explain(self.scene, self.action_copy))
+
+    def action_copy(self) -> None:
+        """Copy the selected row through the terminal."""
+        if self.scene is not None:
+            self.copy_to_clipboard(copied(self.scene))
+            self.notify("copied", timeout=2)
+
+    def action_filter(self) -> None:
+        """Ask for the words to filter by."""
+        self.add_class("-filtering")
+        self.query_one(Filter).focus()
+
+    @on(Input.Changed)
+    def filter_by(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self.look(replace(self.view, query=event.value))
+
+    @on(Input.Submitted)
+    def keep_filter(self) -> None:
+        """Leave the words in force, and give the keys back to the sessions."""
+        self.remove_class("-filtering")
+        self.query_one(f"#{SESSIONS}").focus()

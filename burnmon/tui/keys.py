@@ -1,0 +1,99 @@
+"""The one list of keys, and the footer that is made from it."""
+
+from __future__ import annotations
+
+from textual.binding import ActiveBinding, Binding
+
+from burnmon.frame.box import SIDES_FROM, bottom
+from burnmon.frame.segments import Line, Segment, width_of
+from burnmon.tui.lines import Lines
+
+
+def _key(
+    keys: str, action: str, word: str, tooltip: str, shown: str | None = None
+) -> Binding:
+    """A key; ``shown`` is how the footer writes it, None keeps it out of there."""
+    name = keys.split(",")[0]
+    return Binding(
+        keys,
+        action,
+        word,
+        show=shown is not None,
+        key_display=shown,
+        tooltip=tooltip,
+        id=name,
+    )
+
+
+BINDINGS = [
+    _key("1", "pane('limits')", "pane", "go to Limits", "1-4"),
+    _key("2", "pane('burn')", "", "go to Burn"),
+    _key("3", "pane('sessions')", "", "go to Sessions"),
+    _key("4", "pane('events')", "", "go to Events"),
+    _key("enter", "explain", "why", "explain the selected row", "enter"),
+    _key("slash", "filter", "filter", "by project, branch, model, title, state", "/"),
+    _key("s", "order", "sort", "next order of the sessions", "s"),
+    _key("space", "freeze", "freeze", "hold still; the first line stays live", "space"),
+    _key("e", "enlarge", "enlarge", "give the pane the whole height", "e"),
+    _key("plus,equals_sign", "span(1)", "span", "next span of the chart", "+ −"),
+    _key("y", "copy", "copy", "copy the selected row", "y"),
+    _key("question_mark", "help", "keys", "show or hide this list", "?"),
+    _key("q", "quit", "quit", "end burnmon; agents are not touched", "q"),
+    _key("escape", "undo", "", "back: filter off, small pane, live again"),
+    _key("minus", "span(-1)", "", "previous span of the chart"),
+    _key("r", "reverse", "", "reverse the order of the sessions"),
+    _key("i", "explain", "", "explain: source, age, formula, counts"),
+    _key("j,down", "move(1)", "", "next row"),
+    _key("k,up", "move(-1)", "", "previous row"),
+    _key("g,home", "move(-9999)", "", "first row"),
+    _key("G,end", "move(9999)", "", "last row"),
+    _key("ctrl+f,pagedown", "move(8)", "", "eight rows down"),
+    _key("ctrl+b,pageup", "move(-8)", "", "eight rows up"),
+    _key("t", "change_theme", "", "choose a theme"),
+]
+_ALWAYS = 2
+"""Keys at the end of the footer that stay when there is room for few."""
+
+
+def footer(bindings: list[ActiveBinding], width: int) -> Line:
+    """As many keys as fit; the way to the others and the way out always."""
+    words = [_words(active) for active in bindings if active.binding.show]
+    kept, ends = words[:-_ALWAYS], words[-_ALWAYS:]
+    room = width - (8 if width >= SIDES_FROM else 2)
+    while kept and sum(width_of(word) + 2 for word in [*kept, *ends]) > room:
+        kept.pop()
+    line: Line = []
+    for word in [*kept, *ends]:
+        line += [Segment("  ", "faint"), *word] if line else word
+    return bottom(line, width)
+
+
+def _words(active: ActiveBinding) -> Line:
+    binding = active.binding
+    key = Segment(
+        binding.key_display or binding.key, "accent" if active.enabled else "faint"
+    )
+    return [
+        key,
+        Segment(f" {binding.description}", "dim" if active.enabled else "faint"),
+    ]
+
+
+class Footer(Lines):
+    """The last line: the keys that work now, the others dimmed."""
+
+    def on_mount(self) -> None:
+        """Follow the bindings of the screen."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.draw())
+
+    def on_resize(self) -> None:
+        """Choose the keys that fit."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the keys of the screen this footer is on."""
+        unique = {
+            active.binding.id or active.binding.action: active
+            for active in reversed(self.screen.active_bindings.values())
+        }
+        self.show([footer(list(reversed(unique.values())), self.size.width)])

@@ -1,0 +1,83 @@
+"""Widgets that draw lines of styled text, and repaint only lines that changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment as RichSegment
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from burnmon.frame import Line, Scene, draw
+from burnmon.frame.segments import STYLES
+
+
+class Lines(Widget):
+    """Lines of styled text; each style word is a component class, ``line--word``."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in STYLES}
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
+        super().__init__(id=id, classes=classes)
+        self.lines: list[Line] = []
+
+    def show(self, lines: list[Line]) -> None:
+        """Replace the lines; what reads the same is not painted again."""
+        old, self.lines = self.lines, lines
+        if len(old) != len(lines):
+            self.refresh()
+            return
+        width = self.size.width
+        changed = [
+            Region(0, row, width, 1)
+            for row, (before, after) in enumerate(zip(old, lines, strict=True))
+            if before != after
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        """One line in the colours of the theme."""
+        line = self.lines[y] if y < len(self.lines) else []
+        strip = Strip(
+            [
+                RichSegment(
+                    text,
+                    self.get_component_rich_style(
+                        *(f"line--{word}" for word in style.split())
+                    )
+                    if style
+                    else self.rich_style,
+                )
+                for text, style in line
+            ]
+        )
+        return strip.adjust_cell_length(self.size.width, self.rich_style)
+
+
+class Part(Lines):
+    """A part of the picture, named by its id; draws the scene in its own size."""
+
+    scene: reactive[Scene | None] = reactive(None, init=False)
+    low: reactive[bool] = reactive(False, init=False)
+    """The whole screen is too low for boxes."""
+
+    def watch_scene(self) -> None:
+        """Draw what is now to be seen."""
+        self.draw()
+
+    def watch_low(self) -> None:
+        """Draw with or without the box."""
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Draw again: columns are chosen by the width."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the lines of this part, if there is anything to show yet."""
+        if self.scene is not None and self.id and self.size.height:
+            size = (self.size.width, self.size.height)
+            self.show(draw(self.id, self.scene, size, low=self.low))

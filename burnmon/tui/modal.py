@@ -1,0 +1,60 @@
+"""The page that explains a figure, above the panes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from burnmon.frame import Scene
+from burnmon.frame.explain import explained
+from burnmon.tui.lines import Lines
+
+
+class Page(Lines):
+    """Lines as many as it takes, wrapped to the width there is."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(id="page")
+        self._scene = scene
+
+    def on_resize(self) -> None:
+        """Wrap to the new width."""
+        page = explained(self._scene, self.size.width)
+        self.styles.height = len(page)
+        self.show(page)
+
+
+class Explain(ModalScreen[None]):
+    """Source, age, formula and counts behind what was selected."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,i,enter,q", "dismiss", "back", id="back"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("y", "copy", "copy", id="copy"),
+    ]
+
+    def __init__(self, scene: Scene, copy: Callable[[], None]) -> None:
+        super().__init__()
+        self._scene = scene
+        self._copy = copy
+
+    def compose(self) -> Iterator[Widget]:
+        """A box with the page in it."""
+        box = VerticalScroll(Page(self._scene), id="explain")
+        box.border_title = "Why"
+        box.border_subtitle = "esc back · y copy"
+        yield box
+
+    def action_scroll(self, rows: int) -> None:
+        """Move the page, at once."""
+        self.query_one("#explain").scroll_relative(y=rows, animate=False)
+
+    def action_copy(self) -> None:
+        """Copy the row that is explained."""
+        self._copy()

@@ -1,0 +1,131 @@
+"""The panes, and the column that shares the height out between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import events
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
+
+from burnmon.frame import Scene, plan
+from burnmon.frame.plan import LOW
+from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS
+from burnmon.tui.keys import Footer
+from burnmon.tui.lines import Part
+
+
+class Pane(Part, can_focus=True):
+    """A part that takes keys."""
+
+    class Turned(Message):
+        """The wheel was turned over the pane by so many rows, downwards."""
+
+        def __init__(self, pane: Pane, rows: int) -> None:
+            super().__init__()
+            self.pane = pane
+            self.rows = rows
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """One row down."""
+        event.stop()
+        self.post_message(self.Turned(self, 1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """One row up."""
+        event.stop()
+        self.post_message(self.Turned(self, -1))
+
+
+class Limits(Pane):
+    """How full each window is, and whether it will last."""
+
+    HELP: ClassVar[str | None] = (
+        "**Limits.** The notch `┊` is even pace: the share of the window that has "
+        "passed. Colour and word follow the chance of running out before the reset."
+    )
+
+
+class BurnPane(Pane):
+    """The chart, and the pace of everything together."""
+
+    HELP: ClassVar[str | None] = (
+        "**Burn.** What was used, now, and where it is heading: `▒` up to the "
+        "median, `░` above it, together 10–90 %. `┈` is the limit."
+    )
+
+
+class Sessions(Pane):
+    """One row per conversation."""
+
+    HELP: ClassVar[str | None] = (
+        "**Sessions.** `●` burns, `◐` waits for you, `○` is idle. A `+` behind a "
+        "cost: some requests have no price. *cold +$*: what the next turn pays to "
+        "rebuild the cache."
+    )
+
+
+class Events(Pane):
+    """What was worth a line, newest first."""
+
+    HELP: ClassVar[str | None] = "**Events.** `·` note, `▲` warning, `■` alarm."
+
+
+class Filter(Input):
+    """The words that sessions are filtered by; stands in for the footer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="filter: project, branch, model, title, state",
+            compact=True,
+            id="filter",
+        )
+        self.cursor_blink = False
+
+
+class Picture(Vertical):
+    """All parts from top to bottom; gives each the lines that the plan allots."""
+
+    scene: reactive[Scene | None] = reactive(None, init=False)
+
+    def compose(self) -> Iterator[Widget]:
+        """The parts in the order of the plan."""
+        parts: list[Part] = [
+            Part(id="answer"),
+            Part(id="banners"),
+            Part(id="welcome"),
+            Limits(id=LIMITS),
+            BurnPane(id=BURN),
+            Sessions(id=SESSIONS),
+            Events(id=EVENTS),
+            Part(id="pulse"),
+        ]
+        for part in parts:
+            yield part.data_bind(Picture.scene)
+        yield Footer(id="footer")
+        yield Filter()
+
+    def watch_scene(self) -> None:
+        """Share out again: another number of limits needs other heights."""
+        self.share_out()
+
+    def on_resize(self) -> None:
+        """Share out the new height."""
+        self.share_out()
+
+    def share_out(self) -> None:
+        """Set the height of every part; what did not change costs nothing."""
+        if self.scene is None or not self.size.height:
+            return
+        low = self.size.height <= LOW
+        for part, lines in plan(self.scene, self.size).items():
+            widget = self.query_one(f"#{part}")
+            if isinstance(widget, Part):
+                widget.low = low
+            if widget.styles.height is None or widget.styles.height.value != lines:
+                widget.styles.height = lines
+                widget.set_class(not lines, "-none")
