@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from burnmon.text import plain
+
+TYPE_CHECKING = False  # typing itself takes longer to load than this module
+if TYPE_CHECKING:
+    from typing import Any
 
 REPEAT_SECONDS = 60
 """An unchanged session is written down this often, as a sign of life."""

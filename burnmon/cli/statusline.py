@@ -13,13 +13,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from burnmon import cli, places, text
 from burnmon.cli import recording
 from burnmon.cli.recording import number, table, word
 from burnmon.live import status
 from burnmon.live.status import Piece
+
+TYPE_CHECKING = False  # typing itself takes longer to load than this module
+if TYPE_CHECKING:
+    from typing import Any
 
 CACHE_SOON = timedelta(minutes=10)
 """A cache that stays warm for longer is not worth a place in the line."""

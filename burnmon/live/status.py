@@ -13,17 +13,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from burnmon import text
 
+TYPE_CHECKING = False  # typing itself takes longer to load than this module
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     from burnmon.live.snapshot import LimitRow, Snapshot
 
-State = Mapping[str, Any]
-"""The state file's document; every reader treats it as possibly wrong."""
+    State = Mapping[str, Any]
+    """The state file's document; every reader treats it as possibly wrong."""
 
 FRESH = timedelta(seconds=15)
 """Figures younger than this are shown whoever wrote them."""
@@ -33,13 +34,16 @@ SEPARATOR = " · "
 _LARGEST = 1 << 20
 
 
-class Piece(NamedTuple):
+class Piece:
     """A part of a line that can be shortened or left out."""
 
-    rank: int
-    """The lower, the sooner it is left out."""
-    forms: tuple[str, ...]
-    """From the longest wording to the shortest."""
+    __slots__ = ("forms", "rank")
+
+    def __init__(self, rank: int, forms: Sequence[str]) -> None:
+        self.rank = rank
+        """The lower, the sooner it is left out."""
+        self.forms = forms
+        """From the longest wording to the shortest."""
 
 
 def write_state(path: Path, snapshot: Snapshot) -> None:
