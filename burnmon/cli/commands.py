@@ -182,7 +182,9 @@ COMMANDS = {
                 "fetch a newer table; the one thing that uses the network",
             ),
         ),
-        json="source, date, prices: [{model, from, input_usd, output_usd, …}]\n"
+        json="source, dated, prices: [{model, valid_from, above_tokens, input_usd,\n"
+        "output_usd, cache_read_usd, cache_write_5m_usd, cache_write_1h_usd,\n"
+        "fast_factor, web_search_usd, origin}],\n"
         "in dollars per million tokens",
     ),
     "setup": Command(
@@ -199,7 +201,8 @@ COMMANDS = {
         ),
         more="Nothing is overwritten: a status line that is there already is kept\n"
         "and fed through a pipe.",
-        json="changes: [{target, file, state, action, before, after, note}]",
+        json="applied, changes: [{target, file, action: add | pipe | remove | none,\n"
+        "done, before, after, note, backup}]",
     ),
     "doctor": Command(
         "burnmon.cli.doctor:run",
