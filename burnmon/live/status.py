@@ -37,13 +37,15 @@ _LARGEST = 1 << 20
 class Piece:
     """A part of a line that can be shortened or left out."""
 
-    __slots__ = ("forms", "rank")
+    __slots__ = ("forms", "owner", "rank")
 
-    def __init__(self, rank: int, forms: Sequence[str]) -> None:
+    def __init__(self, rank: int, forms: Sequence[str], owner: str = "") -> None:
         self.rank = rank
         """The lower, the sooner it is left out."""
         self.forms = forms
         """From the longest wording to the shortest."""
+        self.owner = owner
+        """Whom it is about; said once before all that is about the same."""
 
 
 def write_state(path: Path, snapshot: Snapshot) -> None:
@@ -118,15 +120,12 @@ def status_line(state: State, width: int, now: datetime, zone: str) -> str:
 def window_pieces(state: State, now: datetime, zone: str) -> list[Piece]:
     """A piece per window, agents in the state's order and short windows first."""
     windows = state_windows(state)
-    agents = list(dict.fromkeys(str(window.get("agent")) for window in windows))
+    owners = list(dict.fromkeys(_owner(window) for window in windows))
     windows.sort(
-        key=lambda w: (
-            agents.index(str(w.get("agent"))),
-            figure(w.get("window_minutes")) or 0,
-        )
+        key=lambda w: (owners.index(_owner(w)), figure(w.get("window_minutes")) or 0)
     )
-    several = len(agents) > 1
-    return [_window_piece(window, several, now, zone) for window in windows]
+    names = {owner: _owner_name(owner, owners) for owner in owners}
+    return [_window_piece(w, names[_owner(w)], now, zone) for w in windows]
 
 
 def state_windows(state: State) -> list[Mapping[str, Any]]:
@@ -162,7 +161,7 @@ def fitted(pieces: Iterable[Piece], width: int) -> str:
     """
     kept = list(pieces)
     while kept:
-        line = SEPARATOR.join(piece.forms[0] for piece in kept)
+        line = _joined(kept)
         if text.cells(line) <= width:
             return line
         if len(kept) == 1:
@@ -184,25 +183,49 @@ def _shortened(forms: Sequence[str], width: int) -> str:
     return next(fits, text.fit(forms[-1], width))
 
 
+def _joined(pieces: Iterable[Piece]) -> str:
+    words, said = [], ""
+    for piece in pieces:
+        new = piece.owner and piece.owner != said
+        words.append(f"{piece.owner} {piece.forms[0]}" if new else piece.forms[0])
+        said = piece.owner
+    return SEPARATOR.join(words)
+
+
+def _owner(window: Mapping[str, Any]) -> tuple[str, str]:
+    agent = text.plain(str(window.get("label", ""))).partition(" ")[0]
+    return agent, text.plain(str(window.get("account") or ""))
+
+
+def _owner_name(owner: tuple[str, str], owners: Sequence[tuple[str, str]]) -> str:
+    """No name for a single account, the agent's for one of its kind, else both."""
+    agent, account = owner
+    if len(owners) == 1:
+        return ""
+    alone = sum(agent == other for other, _ in owners) == 1
+    return agent if alone else f"{agent} {account}".strip()
+
+
 def _window_piece(
-    window: Mapping[str, Any], several: bool, now: datetime, zone: str
+    window: Mapping[str, Any], owner: str, now: datetime, zone: str
 ) -> Piece:
     label = text.plain(str(window.get("label", "limit")))
-    name = label if several else label.partition(" ")[2] or label
+    name = label.partition(" ")[2] or label
     used = figure(window.get("used_percent"))
     resets_at = instant(window.get("resets_at"))
     if used is None or (resets_at is not None and resets_at <= now):
-        return Piece(0, (f"{name} unknown", name))
+        return Piece(0, (f"{name} unknown", name), owner)
     short, words = f"{name} {percent(used)}", verdict_words(window, now, zone)
     middle = f"{short} {words.split(' ')[0].strip(',')}"
-    return Piece(_urgency(window), (f"{short} {words}".strip(), middle.strip(), short))
+    forms = (f"{short} {words}".strip(), middle.strip(), short)
+    return Piece(_urgency(window), forms, owner)
 
 
 def _urgency(window: Mapping[str, Any]) -> int:
     """The rank of a window: what stops the work first is worth most."""
     verdict = str(window.get("verdict"))
-    rank = {"reached": 9, "runs_out": 7, "watch": 5}.get(verdict, 3)
-    return rank + (1 if window.get("binding") is True else 0)
+    rank = {"reached": 8, "runs_out": 6, "watch": 4}.get(verdict, 2)
+    return rank + (2 if window.get("binding") is True else 0)
 
 
 def _cost_pieces(state: State) -> list[Piece]:
@@ -210,7 +233,7 @@ def _cost_pieces(state: State) -> list[Piece]:
     today = figure(state.get("cost_today_usd"))
     pieces = []
     if pace is not None:
-        pieces.append(Piece(2, (f"{money(pace)}/m",)))
+        pieces.append(Piece(3, (f"{money(pace)}/m",)))
     if today is not None:
         pieces.append(Piece(1, (money(today),)))
     return pieces
