@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 Confidence = Literal["official", "local_estimate", "experimental", "unknown"]
@@ -349,13 +348,3 @@ def identity(*parts: object) -> int:
     """A stable signed 64-bit number for a request, from what names it everywhere."""
     text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A directory in which an agent keeps its files."""
-
-    agent: str
-    label: str
-    """What tells two roots of one agent apart; stands in for the account."""
-    path: Path

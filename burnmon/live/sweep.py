@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from burnmon.agents import AGENTS, Agent
-from burnmon.records import Facts, Root
+from burnmon.config import Root
+from burnmon.records import Facts
 from burnmon.usage.ledger import Change, FileState, Known, Ledger
 
 BLOCK = 4 << 20
@@ -26,6 +27,10 @@ LONGEST_LINE = 256 << 20
 """A line beyond this is no session line; it is skipped and counted."""
 TAIL = 64
 """Bytes before the offset that are compared to see that a file was only extended."""
+
+
+Read = list[tuple[FileState, Facts]]
+"""Facts of some files, each with the state its file is left in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,12 @@ class Sweep:
             status.st_ino,
             status.st_size,
             status.st_mtime_ns,
-            status.st_size,
+            self._fresh(path, status),
         )
+
+    def _fresh(self, path: str, status: os.stat_result) -> int:
+        known = self.known.get(path)
+        return max(0, status.st_size - known.size) if known else status.st_size
 
     def _named(self, paths: Iterable[str]) -> Iterator[Found]:
         for path in paths:
@@ -142,35 +151,31 @@ class Sweep:
 
     def absorb(
         self, found: Iterable[Found], since: datetime | None = None
-    ) -> Iterator[tuple[list[Found], list[Change]]]:
-        """Read and absorb files in order, a batch at a time; yields what each changed.
+    ) -> Iterator[tuple[Read, list[Change]]]:
+        """Read and absorb files in order, a batch at a time.
+
+        Yields what was read, with the files' new states, and the requests it changed.
 
         Stopping between two batches loses nothing.
         """
-        batch: list[Found] = []
-        read: list[tuple[FileState, Facts]] = []
+        read: Read = []
         size = 0
         for each in found:
-            batch.append(each)
-            for state, facts in self._read(each):
-                read.append((state, facts))
-                size += state.offset
-            size += each.size
+            read.extend(self._read(each))
+            size += each.fresh
             if size >= BATCH:
-                yield batch, self._commit(read, since)
-                batch, read, size = [], [], 0
-        if batch:
-            yield batch, self._commit(read, since)
+                yield self._commit(read, since)
+                read, size = [], 0
+        if read:
+            yield self._commit(read, since)
 
-    def _commit(
-        self, read: list[tuple[FileState, Facts]], since: datetime | None
-    ) -> list[Change]:
+    def _commit(self, read: Read, since: datetime | None) -> tuple[Read, list[Change]]:
         changes = self.ledger.absorb(read, since)
         for state, _ in read:
             self.known[state.path] = Known(
                 state.reader, state.inode, state.size, state.mtime_ns
             )
-        return changes
+        return read, changes
 
     def _read(self, found: Found) -> list[tuple[FileState, Facts]]:
         try:

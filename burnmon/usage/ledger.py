@@ -112,6 +112,14 @@ class Ledger:
         self._texts: dict[int, str] = {}
         self._origins: set[str] | None = None
 
+    def claim(self) -> bool:
+        """Try to become the writer; whether that succeeded."""
+        if not self.writable and self.path is not None:
+            self._lock = lock(self.path)
+            self.writable = self._lock is not None
+            self._origins = None
+        return self.writable
+
     def close(self) -> None:
         """Give the ledger and its lock back."""
         self._db.close()
