@@ -11,12 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from json import JSONDecoder
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from burnmon.agents.lines import UNREADABLE, base, instant, loose, moment, possible
+from burnmon.agents.lines import (
+    MAX_TOKENS,
+    UNREADABLE,
+    base,
+    instant,
+    loose,
+    moment,
+    objects,
+    possible,
+)
 from burnmon.agents.lines import program as program_of
 from burnmon.records import (
     COUNTED,
@@ -31,6 +40,8 @@ from burnmon.records import (
 
 VERSION = 1
 SYNTHETIC = "<synthetic>"
+MAX_COST = 10**9
+"""US dollars; no session costs more, a bigger number is damage."""
 
 # The first `"type":"` of a line is its own type or that of a content block; an escaped
 # quote cannot match. These carry no usage and need not be decoded. Anything else is.
@@ -48,6 +59,8 @@ _NO_USAGE = (
 )
 _USER = (b'user"', b'tool_result"')
 _TYPE = b'"type":"'
+_GLUE = b'}{"'
+"""Where two objects share a line; inside a JSON text the quote would be escaped."""
 _KNOWN_TYPES = frozenset(
     [
         "assistant",
@@ -180,6 +193,7 @@ class _Block(msgspec.Struct):
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
+_decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
@@ -204,21 +218,21 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
-    newest: list[_Line | bytes] = []
+    telling: list[_Line | bytes] = []
     for line in lines:
         at = line.find(_TYPE, 0, 1500)
-        if at >= 0 and line.startswith(_NO_USAGE, at + 8):
+        if at >= 0 and line.startswith(_NO_USAGE, at + 8) and _GLUE not in line:
             facts.lines += 1
             if line.startswith(_USER, at + 8):
-                newest.append(line)
+                telling.append(line)
             if trail.first_at is None or not trail.session_id:
                 _open(trail, line)
             continue
         for found in _decode(line, facts):
             _take(found, trail, facts, account)
             if _tells_turn(found):
-                newest = [found]
-    _whose_turn(newest, trail)
+                telling.append(found)
+    _whose_turn(telling, trail)
     return facts
 
 
@@ -227,33 +241,17 @@ def _decode(line: bytes, facts: Facts) -> Iterator[_Line]:
     facts.lines += 1
     try:
         yield _decode_line(line)
-    except msgspec.ValidationError:
-        yield from _loosely(line, facts)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if line.strip():
-            yield from _glued(line, facts)
+    except UNREADABLE:
+        yield from _damaged(line, facts)
 
 
-def _loosely(line: bytes, facts: Facts) -> Iterator[_Line]:
-    """A line of valid JSON with a field of another type: numbers may be texts."""
-    try:
-        yield msgspec.convert(msgspec.json.decode(line), _Line, strict=False)
-    except (msgspec.MsgspecError, RecursionError, OverflowError):
-        facts.skip("shape")
-
-
-def _glued(line: bytes, facts: Facts) -> Iterator[_Line]:
-    """Objects written without a newline between them, as old versions sometimes did."""
-    text = line.decode("utf-8", "replace").strip()
-    decoder, at, found = JSONDecoder(), 0, 0
-    while at < len(text):
+def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """What can be read of a line with glued objects, broken text or loose types."""
+    for each in objects(line, facts.skip):
         try:
-            value, at = decoder.raw_decode(text, at)
-            yield msgspec.convert(value, _Line, strict=False)
-            found += 1
-        except (ValueError, RecursionError, msgspec.ValidationError):
-            facts.skip("not json" if not found else "broken end")
-            return
+            yield _decode_loosely(each)
+        except UNREADABLE:
+            facts.skip("shape")
 
 
 def _open(trail: Trail, line: bytes) -> None:
@@ -296,9 +294,10 @@ def _take(line: _Line, trail: Trail, facts: Facts, account: str) -> None:
     elif kind == "ai-title" and line.aiTitle and not trail.named:
         trail.title = line.aiTitle
     elif kind == "cost-state" and line.totalCostUSD is not None:
-        trail.stated_cost = line.totalCostUSD
+        if 0 <= line.totalCostUSD < MAX_COST:
+            trail.stated_cost = line.totalCostUSD
     elif kind not in _KNOWN_TYPES:
-        facts.meet(kind or "no type")
+        facts.meet(kind[:40] or "no type")
 
 
 def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
@@ -324,16 +323,20 @@ def _request(
     message: _Message, at: int | None, subagent: str, trail: Trail, facts: Facts
 ) -> None:
     usage = message.usage
-    if usage is None or message.model == SYNTHETIC or not message.model:
+    if usage is None or message.model == SYNTHETIC:
         return
-    if not message.id or at is None:
-        facts.skip("no id" if not message.id else "no time")
+    if not message.model or not message.id or at is None:
+        lacking = "id" if not message.id else "time" if message.model else "model"
+        facts.skip(f"no {lacking}")
         return
     tokens = _tokens(usage)
-    if tokens is None:
+    asked = usage.server_tool_use
+    searches = (asked and asked.web_search_requests) or 0
+    if tokens is None or not possible(searches):
         facts.skip("impossible count")
         return
-    searches = usage.server_tool_use and usage.server_tool_use.web_search_requests
+    if trail.first_at is None:
+        trail.first_at = at
     sighting = Sighting(
         identity("claude", message.id),
         at,
@@ -341,7 +344,7 @@ def _request(
         "",
         message.model,
         *tokens,
-        searches or 0,
+        searches,
         message.stop_reason is not None,
         "" if usage.speed in (None, "standard") else usage.speed or "",
         "us" if usage.inference_geo == "us" else "",
@@ -415,15 +418,18 @@ def _system(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
         return
     when = datetime.fromtimestamp(at / 1000, UTC)
     if line.subtype == "compact_boundary":
-        before = loose(line.compactMetadata).get("preTokens")
-        detail = str(before) if isinstance(before, int) else ""
+        detail = _number(loose(line.compactMetadata).get("preTokens"))
         facts.marks.append(Mark("claude", trail.session_id, when, "compacted", detail))
     elif line.subtype == "api_error":
-        status = loose(line.error).get("status")
-        detail = str(status) if isinstance(status, int) else ""
+        detail = _number(loose(line.error).get("status"))
         facts.marks.append(Mark("claude", trail.session_id, when, "retry", detail))
     elif line.subtype == "model_refusal_fallback":
         facts.marks.append(Mark("claude", trail.session_id, when, "refused"))
+
+
+def _number(stated: object) -> str:
+    """A count as the agent states it; empty when it is none."""
+    return str(stated) if isinstance(stated, int) and 0 <= stated < MAX_TOKENS else ""
 
 
 # --- limits --------------------------------------------------------------------------
@@ -517,6 +523,10 @@ def text_reset(text: str, said_at: datetime) -> datetime | None:
 # --- whose turn ----------------------------------------------------------------------
 
 
+_INTERRUPTED = re.compile(rb'(?:^|"text":\s*|"content":\s*)"\[Request interrupted')
+"""What the agent wrote as prompt or result when the person stopped it."""
+
+
 def _tells_turn(line: _Line) -> bool:
     """Whether a line says whose move it is; lines injected by the agent do not."""
     if line.type == "system":
@@ -526,39 +536,52 @@ def _tells_turn(line: _Line) -> bool:
     return line.type == "assistant" and line.message is not None
 
 
-def _whose_turn(newest: list[_Line | bytes], trail: Trail) -> None:
-    """Remember who moves next, from the newest line of a stretch that tells it."""
-    for each in reversed(newest):
+def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
+    """Remember who moves next, from the newest lines of a stretch that tell it.
+
+    Reading the stretch in pieces must lead to the same: the newest line tells the turn,
+    the newest one with a time the instant, the newest answer with a call the work.
+    """
+    lacking = {"turn", "last_at", "doing"}
+    for each in reversed(telling):
+        if isinstance(each, bytes) and lacking == {"doing"}:
+            continue
         line = _undamaged(each) if isinstance(each, bytes) else each
         if line is None or not _tells_turn(line):
             continue
-        trail.last_at = instant(line.timestamp) or trail.last_at
-        if line.type == "assistant" and line.message is not None:
-            _answered(line.message, trail)
-        elif line.type == "user":
-            said = bytes(line.message.content) if line.message else b""
-            trail.turn = "person" if b"[Request interrupted" in said else "agent"
-        else:
-            trail.turn, trail.doing = "person", ""
-        return
+        at = instant(line.timestamp)
+        told: dict[str, Any] = _moves(line)
+        if at is not None:
+            told["last_at"] = at
+        for name in lacking & told.keys():
+            setattr(trail, name, told[name])
+        lacking -= told.keys()
+        if not lacking:
+            return
 
 
 def _undamaged(line: bytes) -> _Line | None:
-    try:
-        return _decode_line(line)
-    except UNREADABLE:
-        return None
+    return next(_decode(line, Facts()), None)
 
 
-def _answered(message: _Message, trail: Trail) -> None:
+def _moves(line: _Line) -> dict[str, str]:
+    """Whose turn it is after a line, and what is being done if the line changes it."""
+    if line.type == "assistant" and line.message is not None:
+        return _answered(line.message)
+    if line.type == "user":
+        said = bytes(line.message.content) if line.message else b""
+        return {"turn": "person" if _INTERRUPTED.search(said) else "agent"}
+    return {"turn": "person", "doing": ""}
+
+
+def _answered(message: _Message) -> dict[str, str]:
     blocks = _blocks(message)
     calls = [block for block in blocks if block.type == "tool_use" and block.name]
     if calls:
-        trail.turn, trail.doing = "agent", _doing(calls[-1])
-    elif any(block.type == "text" for block in blocks):
-        trail.turn, trail.doing = "person", ""
-    else:
-        trail.turn = "agent"
+        return {"turn": "agent", "doing": _doing(calls[-1])}
+    if any(block.type == "text" for block in blocks):
+        return {"turn": "person", "doing": ""}
+    return {"turn": "agent"}
 
 
 def _blocks(message: _Message) -> list[_Block]:

@@ -9,13 +9,21 @@ original, and that is its identity; a replay whose original was never seen is se
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from burnmon.agents.lines import UNREADABLE, base, instant, loose, moment, possible
+from burnmon.agents.lines import (
+    UNREADABLE,
+    base,
+    instant,
+    loose,
+    moment,
+    objects,
+    possible,
+)
 from burnmon.agents.lines import program as program_of
 from burnmon.records import (
     COUNTED,
@@ -132,6 +140,7 @@ class _Line(msgspec.Struct):
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
+_decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -152,7 +161,7 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
-    call = b""
+    calls: list[bytes] = []
     for line in lines:
         facts.lines += 1
         if "burst" in trail.memory:
@@ -160,20 +169,27 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         at = line.find(_TYPE, 0, 200)
         if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
             if line.startswith(b"response_item", at + 8) and _is_call(line, at):
-                call = line
+                calls.append(line)
             continue
         if at >= 0 and line.startswith(b'event_msg"', at + 8):
             inner = line.find(_TYPE, at + 8, at + 120)
             if inner >= 0 and line.startswith(_QUIET_EVENTS, inner + 8):
                 continue
-        found = _decode(line, facts)
-        if found is not None and found.payload is not None:
-            _take(found, found.payload, trail, facts, account)
-            if found.payload.type in _TURN_ENDS:
-                call = b""
-    if call:
-        _called(call, trail)
+        for found in _decode(line, facts):
+            _take(found, found.payload or _Payload(), trail, facts, account)
+            if _ends_turn(found):
+                calls.clear()
+    _called(calls, trail)
     return facts
+
+
+def _ends_turn(line: _Line) -> bool:
+    return (
+        line.type == "event_msg"
+        and line.payload is not None
+        and line.payload.type in _TURN_ENDS
+        and instant(line.timestamp) is not None
+    )
 
 
 def _is_call(line: bytes, at: int) -> bool:
@@ -181,21 +197,19 @@ def _is_call(line: bytes, at: int) -> bool:
     return any(kind in head for kind in _CALLS)
 
 
-def _decode(line: bytes, facts: Facts) -> _Line | None:
+def _decode(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """The objects of one physical line; damaged ones are counted, never raised."""
     try:
-        return _decode_line(line)
-    except msgspec.ValidationError:
-        try:
-            return msgspec.convert(msgspec.json.decode(line), _Line, strict=False)
-        except (*UNREADABLE, OverflowError):
-            facts.skip("shape")
+        yield _decode_line(line)
     except UNREADABLE:
-        if line.strip():
-            facts.skip("not json")
-    return None
+        for each in objects(line, facts.skip):
+            try:
+                yield _decode_loosely(each)
+            except UNREADABLE:
+                facts.skip("shape")
 
 
-_STAMP = re.compile(rb'"timestamp":"([^"]{10,40})"')
+_STAMP = re.compile(rb'"timestamp":\s*"([^"]{10,40})"')
 
 
 def _replaying(line: bytes, trail: Trail) -> None:
@@ -226,11 +240,11 @@ def _take(
     elif line.type == "token_usage_record":
         _record(payload, at, trail, facts)
     elif line.type == "compacted":
-        facts.marks.append(_mark(trail, at, "compacted"))
+        _mark(trail, facts, at, "compacted")
     elif line.type == "event_msg":
         _event(payload, at, trail, facts, account)
     elif line.type not in _KNOWN_TYPES:
-        facts.meet(line.type or "no type")
+        facts.meet(line.type[:40] or "no type")
 
 
 def _meta(payload: _Payload, at: int, trail: Trail) -> None:
@@ -297,12 +311,15 @@ def _event(
         trail.title = payload.thread_name
     for stated in (payload.error, payload.codex_error_info):
         if b"usage_limit" in bytes(stated):
-            facts.marks.append(_mark(trail, at, "limit"))
+            _mark(trail, facts, at, "limit")
             return
 
 
-def _mark(trail: Trail, at: int, kind: Any) -> Mark:
-    return Mark("codex", trail.session_id, datetime.fromtimestamp(at / 1000, UTC), kind)
+def _mark(trail: Trail, facts: Facts, at: int, kind: Any) -> None:
+    """Note what happened at an instant, unless it is a replay of what did before."""
+    if "burst" not in trail.memory:
+        when = datetime.fromtimestamp(at / 1000, UTC)
+        facts.marks.append(Mark("codex", trail.session_id, when, kind))
 
 
 # --- requests ------------------------------------------------------------------------
@@ -370,7 +387,7 @@ def _request(
 ) -> None:
     prompt, cached, written, output = used
     fresh = prompt - cached - written
-    if not possible(max(fresh, 0), cached, written, output):
+    if not possible(prompt, cached, written, output):
         facts.skip("impossible count")
         return
     replayed = "burst" in trail.memory
@@ -415,8 +432,10 @@ def _readings(limits: _Limits, at: int, account: str) -> list[LimitReading]:
             continue
         resets_at = moment(each.resets_at)
         if resets_at is None and each.resets_in_seconds is not None:
-            resets_at = when + timedelta(seconds=each.resets_in_seconds)
+            resets_at = moment(when.timestamp() + each.resets_in_seconds)
         if resets_at is None or not 0 <= each.used_percent <= 100:
+            continue
+        if not possible(each.window_minutes):
             continue
         other = limits.limit_id not in (None, "codex")
         kind = f"{limits.limit_id}:{position}" if other else position
@@ -438,17 +457,15 @@ def _readings(limits: _Limits, at: int, account: str) -> list[LimitReading]:
 # --- whose turn ----------------------------------------------------------------------
 
 
-def _called(line: bytes, trail: Trail) -> None:
+def _called(calls: list[bytes], trail: Trail) -> None:
     """Tool and target of the newest call: a program or a file, never its text."""
-    try:
-        found = _decode_line(line)
-    except UNREADABLE:
-        return
-    payload = found.payload
-    if payload is None or not payload.name:
-        return
-    trail.turn = "agent"
-    trail.doing = f"{payload.name} {_target(payload)}".rstrip()
+    for line in reversed(calls):
+        found = next(_decode(line, Facts()), None)
+        payload = found and found.payload
+        if payload and payload.name:
+            trail.turn = "agent"
+            trail.doing = f"{payload.name} {_target(payload)}".rstrip()
+            return
 
 
 def _target(payload: _Payload) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from json import JSONDecoder
 from typing import Any
 
 import msgspec
@@ -15,6 +17,10 @@ MAX_TOKENS = 10**12
 """No request is larger; a bigger count is a damaged line."""
 
 
+_NO_INSTANT = 32503680000000
+"""Epoch milliseconds of the year 3000: no session was ever written then."""
+
+
 def instant(stamp: str | None) -> int | None:
     """Epoch milliseconds of an ISO-8601 time; UTC where it names no zone."""
     if not stamp:
@@ -23,9 +29,10 @@ def instant(stamp: str | None) -> int | None:
         when = datetime.fromisoformat(stamp)
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
-        return round(when.timestamp() * 1000)
+        ms = round(when.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+    return ms if 0 <= ms < _NO_INSTANT else None
 
 
 def moment(seconds: float | None) -> datetime | None:
@@ -45,29 +52,64 @@ def loose(raw: msgspec.Raw | bytes | str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+
+def objects(line: bytes, skip: Callable[[str], None]) -> Iterator[bytes]:
+    """The JSON texts of a damaged physical line; what is lost goes to ``skip``.
+
+    Broken characters are replaced, NUL bytes before and after are dropped, and values
+    that were written without a newline between them are cut apart.
+    """
+    if not line.strip():
+        return
+    sound = line.decode("utf-8", "replace").encode().strip(b"\x00 \t\r\n")
+    text = _LONE_SURROGATE.sub(rb"\\ufffd", sound).decode()
+    decoder, at = JSONDecoder(), 0
+    while not at or at < len(text):
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            skip("broken end" if at else "not json")
+            return
+        yield text[at:end].encode()
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+
+
 def possible(*counts: int) -> bool:
     """Whether token counts can be true."""
     return min(counts) >= 0 and max(counts) <= MAX_TOKENS
 
 
 _WORD = re.compile(r"^[\w.+-]{1,24}$")
+_ASSIGNMENT = re.compile(r"^\w+=[^'\"`$(]*$")
+_SUBCOMMAND = re.compile(r"^[a-z][a-z:-]{1,20}$")
+_WITH_SUBCOMMANDS = frozenset(
+    "apt brew bun bundle cargo composer conda docker dotnet gem gh git glab go gradle"
+    " helm hg jj just kubectl make mix mvn nix npm npx pip pip3 pnpm podman poetry"
+    " rails rustup swift terraform tox uv uvx yarn".split()
+)
 _BEFORE_PROGRAM = ("sudo", "env", "time", "exec", "nohup")
 
 
 def program(command: str) -> str:
     """The program a shell command runs, with its sub-command: ``git commit``.
 
-    Never more: arguments may hold code or secrets.
+    Never more: other words may be code or secrets.
     """
     words = command.split()
     if words[:1] == ["cd"] and "&&" in words:
         words = words[words.index("&&") + 1 :]
-    while words and ("=" in words[0] or words[0] in _BEFORE_PROGRAM):
+    while words and (_ASSIGNMENT.match(words[0]) or words[0] in _BEFORE_PROGRAM):
         words = words[1:]
-    named = [word.rsplit("/", 1)[-1] for word in words[:2]]
-    if not named or not _WORD.match(named[0]):
+    name = words[0].rsplit("/", 1)[-1] if words else ""
+    if not _WORD.match(name):
         return ""
-    return " ".join(word for word in named if _WORD.match(word) and word[0] != "-")
+    sub = words[1] if name in _WITH_SUBCOMMANDS and len(words) > 1 else ""
+    return f"{name} {sub}" if _SUBCOMMAND.match(sub) else name
 
 
 def base(path: str) -> str:

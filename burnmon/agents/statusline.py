@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from burnmon.agents.lines import MAX_TOKENS, UNREADABLE
 from burnmon.records import Facts, LimitReading, Trail
 
 VERSION = 1
@@ -53,7 +54,7 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         try:
             found = _decode(line)
             facts.readings.extend(_readings(found, account))
-        except (msgspec.MsgspecError, ValueError, OverflowError, OSError):
+        except (*UNREADABLE, ValueError, OverflowError, OSError):
             facts.skip("shape" if line.strip() else "empty")
             continue
         if found.session_id:
@@ -75,5 +76,5 @@ def _readings(found: _Recording, account: str) -> list[LimitReading]:
             "statusline",
         )
         for limit in found.limits
-        if 0 <= limit.used_percent <= 100 and limit.minutes > 0
+        if 0 <= limit.used_percent <= 100 and 0 < limit.minutes <= MAX_TOKENS
     ]

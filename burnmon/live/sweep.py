@@ -7,11 +7,13 @@ for it: a complete object there is absorbed but read again later, which changes 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from burnmon.agents import AGENTS, Agent
@@ -25,8 +27,8 @@ BATCH = 32 << 20
 """Bytes read between two commits while history is absorbed."""
 LONGEST_LINE = 256 << 20
 """A line beyond this is no session line; it is skipped and counted."""
-TAIL = 64
-"""Bytes before the offset that are compared to see that a file was only extended."""
+TAIL = 4096
+"""Bytes before the offset whose digest shows that a file was only extended."""
 
 
 Read = list[tuple[FileState, Facts]]
@@ -101,16 +103,21 @@ class Sweep:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self.unreadable[directory] = error.strerror or str(error)
+                self._report(directory, error)
 
     def _entry(
         self, root: Root, path: str, cut: int, entry: os.DirEntry[str] | None = None
     ) -> Found | None:
         try:
             status = entry.stat() if entry is not None else Path(path).stat()
-        except OSError:
+            path.encode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeEncodeError) as error:
+            self._report(path, error)
             return None
         if not stat.S_ISREG(status.st_mode):
+            self.unreadable[path] = "not a regular file"
             return None
         return Found(
             root.agent,
@@ -123,6 +130,10 @@ class Sweep:
             self._fresh(path, status),
         )
 
+    def _report(self, path: str, error: OSError | UnicodeEncodeError) -> None:
+        reason = error.strerror if isinstance(error, OSError) else "name is not UTF-8"
+        self.unreadable[path.encode("utf-8", "replace").decode()] = reason or str(error)
+
     def _fresh(self, path: str, status: os.stat_result) -> int:
         known = self.known.get(path)
         return max(0, status.st_size - known.size) if known else status.st_size
@@ -134,7 +145,7 @@ class Sweep:
                 agent = AGENTS[root.agent]
                 below = path[cut:]
                 inside = path.startswith(f"{root.path}/")
-                if inside and below.startswith(agent.trees) and agent.owns(below):
+                if inside and below.split("/")[0] in agent.trees and agent.owns(below):
                     seen = self._entry(root, path, cut)
                     if seen is not None:
                         yield seen
@@ -181,7 +192,7 @@ class Sweep:
         try:
             return [self._read_new(found)]
         except OSError as error:
-            self.unreadable[found.path] = error.strerror or str(error)
+            self._report(found.path, error)
             return []
 
     def _read_new(self, found: Found) -> tuple[FileState, Facts]:
@@ -191,11 +202,15 @@ class Sweep:
             state = self._unread(found, agent)
         total = Facts()
         with open_session(found.path) as stream:
-            if not stream.continues(state.offset, state.tail):
+            # A change that left the size alone is no extension either.
+            if state.size == found.size or not stream.continues(
+                state.offset, state.tail
+            ):
                 state = self._unread(found, agent)
-            for lines, end, tail in stream.lines(state.offset):
+            for lines, end in stream.lines(state.offset):
                 _add(total, agent.read(lines, state.trail, found.account))
-                state.offset, state.tail = end, tail
+                state.offset = end
+            state.tail = stream.digest(state.offset)
             total.skipped = {**total.skipped, **stream.skipped}
             rest = stream.rest
         state.lines += total.lines
@@ -231,6 +246,7 @@ def _peek(
     trail = replace(state.trail, memory=dict(state.trail.memory))
     seen = agent.read([rest], trail, account)
     if not seen.skipped:
+        state.trail.first_at = trail.first_at
         total.sightings.extend(seen.sightings)
         total.readings.extend(seen.readings)
         total.marks.extend(seen.marks)
@@ -268,7 +284,7 @@ class SessionStream:
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(self._file).st_mode):
             os.close(self._file)
-            raise OSError(f"{path}: not a regular file")
+            raise OSError(errno.EINVAL, "not a regular file", path)
 
     def __enter__(self) -> SessionStream:
         return self
@@ -281,31 +297,36 @@ class SessionStream:
 
     def continues(self, offset: int, tail: bytes) -> bool:
         """Whether the bytes before the offset are those that were read before."""
-        return self.read(len(tail), offset - len(tail)) == tail if offset else True
+        return offset == 0 or self.digest(offset) == tail
 
-    def lines(self, offset: int) -> Iterator[tuple[list[bytes], int, bytes]]:
-        """Blocks of complete lines, each with the offset and tail behind it."""
-        held = b""
-        while True:
-            block = self.read(BLOCK, offset + len(held))
-            if not block:
-                self.rest = held
-                return
-            held = held + block if held else block
-            end = held.rfind(b"\n") + 1
-            if end == 0:
-                if len(held) > LONGEST_LINE:
-                    offset = self._over(offset + len(held))
-                    held = b""
-                    yield [], offset, self.read(1, offset - 1)
+    def digest(self, offset: int) -> bytes:
+        """What tells the last bytes before an offset without keeping them."""
+        size = min(offset, TAIL)
+        return blake2b(self.read(size, offset - size), digest_size=16).digest()
+
+    def lines(self, offset: int) -> Iterator[tuple[list[bytes], int]]:
+        """Blocks of complete lines, each with the offset behind it."""
+        waiting: list[bytes] = []
+        size = 0
+        while block := self.read(BLOCK, offset + size):
+            end = block.rfind(b"\n")
+            if end >= 0:
+                lines = b"".join((*waiting, block[:end])).split(b"\n")
+                offset += size + end + 1
+                waiting, size = [block[end + 1 :]], len(block) - end - 1
+                yield lines, offset
                 continue
-            offset += end
-            yield held[: end - 1].split(b"\n"), offset, held[max(0, end - TAIL) : end]
-            held = held[end:]
+            waiting.append(block)
+            size += len(block)
+            if size > LONGEST_LINE:
+                offset = self._over(offset + size)
+                waiting, size = [], 0
+                yield [], offset
+        self.rest = b"".join(waiting)
 
     def _over(self, offset: int) -> int:
         """Step over the rest of a line that is too long to be one."""
-        self.skipped["longer than 256 MB"] = 1
+        _count(self.skipped, {"longer than 256 MB": 1})
         while block := self.read(BLOCK, offset):
             end = block.find(b"\n")
             if end >= 0:
@@ -326,11 +347,13 @@ class ZstandardStream(SessionStream):
 
         try:
             with open(self._file, "rb", closefd=False) as packed:
-                reader = zstandard.ZstdDecompressor().stream_reader(packed)
+                reader = zstandard.ZstdDecompressor().stream_reader(
+                    packed, read_across_frames=True
+                )
                 self._bytes = reader.read()
         except zstandard.ZstdError as error:
             os.close(self._file)
-            raise OSError(f"{path}: {error}") from error
+            raise OSError(errno.EINVAL, str(error), path) from error
 
     def read(self, size: int, offset: int) -> bytes:
         return self._bytes[offset : offset + size]

@@ -14,6 +14,7 @@ class Held(NamedTuple):
     key: int
     at: int
     counted: int
+    """1 if it was paid for, as far as the files seen so far tell."""
     standing: int
     origin: str
     agent: str
@@ -67,12 +68,13 @@ def join(a: Held, b: Held) -> Held:
     The copy with the largest output tells the usage, as a whole line: earlier copies
     carry a placeholder. The earliest copy owns it; at equal instants the file that was
     begun first, because forks repeat lines but cannot be older than their origin. A
-    replayed copy owns nothing that a counted one states.
+    replayed copy owns nothing that a counted one states. Whether the request counts is
+    the ledger's verdict on the owner, not a property of the copies.
     """
     line = a if _fullness(a) >= _fullness(b) else b
     owner = a if _priority(a) <= _priority(b) else b
     return owner._replace(
-        counted=max(a.counted, b.counted),
+        counted=0,
         model=line.model,
         input=line.input,
         output=line.output,

@@ -33,7 +33,7 @@ from burnmon.records import (
     Usage,
 )
 from burnmon.usage.copies import WORD_PLACES, WORDS, Held, join
-from burnmon.usage.schema import connect, lock, migrate, transaction
+from burnmon.usage.schema import lock, open_tables, transaction
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class FileState:
     mtime_ns: int = 0
     offset: int = 0
     tail: bytes = b""
+    """Digest of the bytes before the offset; the bytes themselves may be a prompt."""
     lines: int = 0
     sightings: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
@@ -102,12 +103,10 @@ class Ledger:
         self._lock = None if path is None else lock(path)
         self.writable = path is None or self._lock is not None
         try:
-            self._db = connect(path, self.writable)
-            migrate(self._db, path, self.writable)
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(
-                f"{path}: {error}; move the file away to start a new ledger"
-            ) from error
+            self._db = open_tables(path, self.writable)
+        except BaseException:
+            self._unlock()
+            raise
         self._words: dict[str, int] = {}
         self._texts: dict[int, str] = {}
         self._origins: set[str] | None = None
@@ -123,6 +122,9 @@ class Ledger:
     def close(self) -> None:
         """Give the ledger and its lock back."""
         self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -191,11 +193,11 @@ class Ledger:
                     self._put_readings(facts.readings)
                     self._put_marks(facts.marks)
                     self._put_file(state)
-        except sqlite3.Error as error:
-            self._origins = None
-            self._words.clear()
-            self._texts.clear()
-            raise LedgerError(f"{self.path}: {error}") from error
+        except BaseException as error:
+            self._forget()
+            if isinstance(error, sqlite3.Error):
+                raise LedgerError(f"{self.path}: {error}") from error
+            raise
         return [
             Change(
                 old.request() if old and old.counted else None,
@@ -204,6 +206,12 @@ class Ledger:
             for old, new in (*changes, *promoted)
             if new.at >= horizon and (new.counted or (old and old.counted))
         ]
+
+    def _forget(self) -> None:
+        """Drop what was remembered of a transaction that was given back."""
+        self._origins = None
+        self._words.clear()
+        self._texts.clear()
 
     def _take(
         self, read: Sequence[tuple[FileState, Facts]]
@@ -219,20 +227,24 @@ class Ledger:
         changes: list[tuple[Held | None, Held]] = []
         for key, held in incoming.items():
             old = existing.get(key)
-            new = held if old is None else join(old, held)
+            new = self._judged(held if old is None else join(old, held))
             if new != old:
                 changes.append((old, new))
         self._put_requests([new for _, new in changes])
         return changes
 
-    def _held(self, sighting: Sighting, state: FileState, first: int | None) -> Held:
-        counted = sighting.standing == COUNTED or (
-            sighting.standing == REPLAYED and self._is_known(sighting.origin)
+    def _judged(self, held: Held) -> Held:
+        """A replay counts once its original's file is here: then it states new work."""
+        counted = held.standing == COUNTED or (
+            held.standing == REPLAYED and held.origin in self._known_origins()
         )
+        return held._replace(counted=int(counted))
+
+    def _held(self, sighting: Sighting, state: FileState, first: int | None) -> Held:
         return Held(
             sighting.key,
             sighting.at,
-            int(counted),
+            0,
             sighting.standing,
             sighting.origin,
             state.agent,
@@ -245,9 +257,6 @@ class Ledger:
             sighting.at if first is None else first,
             state.path,
         )
-
-    def _is_known(self, own_id: str) -> bool:
-        return own_id in self._known_origins()
 
     def _known_origins(self) -> set[str]:
         if self._origins is None:

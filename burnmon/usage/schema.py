@@ -24,7 +24,7 @@ MIGRATIONS: tuple[str, ...] = (
         reader INTEGER NOT NULL,           -- version of the agent's reader
         inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
         offset INTEGER NOT NULL,           -- bytes read, up to a newline
-        tail BLOB NOT NULL,                -- the last bytes before the offset
+        tail BLOB NOT NULL,                -- digest of the bytes before the offset
         lines INTEGER NOT NULL, sightings INTEGER NOT NULL,
         skipped TEXT NOT NULL, unknown TEXT NOT NULL,   -- JSON: reason or type -> lines
         session TEXT NOT NULL, own TEXT NOT NULL,
@@ -89,6 +89,32 @@ def lock(path: Path) -> int | None:
     return held
 
 
+def open_tables(path: Path | None, writable: bool) -> sqlite3.Connection:
+    """A connection to the tables of this version; closed again if that cannot be.
+
+    Raises LedgerError, naming the path and what to do.
+    """
+    try:
+        db = connect(path, writable)
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerError(f"{path}: {error}") from error
+    try:
+        prepare(db, writable)
+        migrate(db, path, writable)
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise LedgerError(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise LedgerError(
+            f"{path}: {error}; move the file away to start a new ledger"
+        ) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def connect(path: Path | None, writable: bool) -> sqlite3.Connection:
     """A connection; transactions are begun and ended explicitly."""
     if path is None:
@@ -97,13 +123,18 @@ def connect(path: Path | None, writable: bool) -> sqlite3.Connection:
         )
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+    return sqlite3.connect(
+        path, isolation_level=None, timeout=5, check_same_thread=False
+    )
+
+
+def prepare(db: sqlite3.Connection, writable: bool) -> None:
+    """Choose speed where a kill cannot do harm; readers see the last commit."""
     if writable:
         db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA mmap_size = 268435456")
     db.execute("PRAGMA cache_size = -32768")
-    return db
 
 
 def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
