@@ -70,7 +70,7 @@ def _frozen(latest: Snapshot, view: View) -> Line:
     return [
         Segment(" ‖ ", "attention"),
         Segment(f"frozen since {since:%H:%M:%S}", "strong attention"),
-        Segment(f", {age} ago; the first line stays live. space goes on", "dim"),
+        Segment(f", {age} ago · the first line stays live · space goes on", "dim"),
     ]
 
 
@@ -82,7 +82,8 @@ def _scanning(scan: Scan, width: int) -> Line:
     return [
         Segment(" reading history ", "accent"),
         *bar(done, None, min(24, max(4, width // 5)), "accent"),
-        Segment(f" {words}{sizes}{left}", ""),
+        Segment(f" {words}{left}"),
+        Segment(sizes, "dim"),
         Segment(" · what is recent is live", "dim"),
     ]
 

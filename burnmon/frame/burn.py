@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import floor, log10
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
-from burnmon.frame.graph import Axes, burn_up, ceiling, limit_row
+from burnmon.frame.graph import Axes, burn_up, ceiling, row_above
 from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
 from burnmon.frame.view import BURN, View, chart_of
 from burnmon.live.snapshot import Burn, Chart, Snapshot
 from burnmon.text import clock, money, plain, rate, share, span, tokens
 
+NARROW = 60
+"""Up to this width there is no chart."""
 _FIGURES_WIDTH = 34
 _FIGURES_FROM = 76
 """Columns from which figures stand beside the chart instead of in one line above."""
@@ -25,16 +28,17 @@ def burn(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     inner, rows = inner_width(width), height - 1
     chart = chart_of(snapshot, view)
     focused = view.pane == BURN
-    heading = Heading("2", "Burn", _which(snapshot, chart), focused, view.enlarged)
-    if rows < 3 or chart is None or inner < 40:
+    drawn = chart if rows >= 3 and width > NARROW else None
+    heading = Heading("2", "Burn", _which(snapshot, drawn), focused, view.enlarged)
+    if drawn is None:
         body = [burn_line(snapshot, inner)]
     elif inner < _FIGURES_FROM:
         body = [
             burn_line(snapshot, inner),
-            *chart_lines(chart, snapshot, inner, rows - 1),
+            *chart_lines(drawn, snapshot, inner, rows - 1),
         ]
     else:
-        body = _beside(chart, snapshot, inner, rows)
+        body = _beside(drawn, snapshot, inner, rows)
     return boxed(heading, [inside(line, width) for line in body], size)
 
 
@@ -63,7 +67,7 @@ def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list
     columns, height = width - _AXIS, rows - 1
     if columns < 8 or height < 2:
         return [blank(width)] * rows
-    axes = Axes(chart, columns, height, ceiling(chart))
+    axes = Axes(chart, columns, height, ceiling(chart, height))
     labels = _levels(axes)
     body = [
         [Segment(f"{labels.get(row, ''):>{_AXIS - 1}} ", "dim"), *line]
@@ -74,13 +78,19 @@ def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list
 
 def _levels(axes: Axes) -> dict[int, str]:
     """Labels by row: the limit, the bottom, and what is between if there is room."""
-    limit = axes.chart.limit
-    top = limit if limit is not None else axes.top
-    parts = (1.0, 0.75, 0.5, 0.25) if axes.rows >= 8 else (1.0, 0.5)
-    labels = {axes.rows - 1: _level_word(axes.chart, 0.0)}
-    for part in reversed(parts):
-        labels[limit_row(axes, top * part)] = _level_word(axes.chart, top * part)
+    limit, steps = axes.chart.limit, 4 if axes.rows >= 8 else 2
+    step = limit / steps if limit else _round_step(axes.top / steps)
+    labels: dict[int, str] = {}
+    for count in range(int(axes.top / step) + 1):
+        row = row_above(axes, step * count)
+        labels.setdefault(row, _level_word(axes.chart, step * count))
     return labels
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2, 5, 10, 20 … from ``least`` upwards."""
+    size = 10.0 ** floor(log10(least)) if least > 0 else 1.0
+    return next(size * part for part in (1, 2, 5, 10) if size * part >= least * 0.99)
 
 
 def _level_word(chart: Chart, level: float) -> str:
@@ -128,7 +138,7 @@ def figures(snapshot: Snapshot) -> list[Line]:
     if snapshot.unpriced_models:
         names = ", ".join(map(plain, snapshot.unpriced_models))
         lines.append([Segment(f"no price: {names}", "attention")])
-    return [*lines, [Segment(plain(snapshot.prices), "faint")]]
+    return lines
 
 
 def _pace(burn: Burn) -> Line:

@@ -15,7 +15,7 @@ from burnmon.live.snapshot import Event, Place, Snapshot
 from burnmon.text import clock, pad, plain
 
 _GLYPHS = {"note": "·", "warning": "▲", "alarm": "■"}
-_STYLES = {"note": "dim", "warning": "attention", "alarm": "alarm"}
+_STYLES = {"note": "dim", "warning": "attention", "alarm": "strong alarm"}
 
 
 def events(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:

@@ -15,8 +15,7 @@ from burnmon.frame.segments import Line, Segment
 from burnmon.live.snapshot import Chart
 
 UP = " ▁▂▃▄▅▆▇█"
-RIGHT = " ▏▎▍▌▋▊▉█"
-TRACK, PACE, LIMIT = "░", "┊", "┈"
+FILL, HALF, TRACK, PACE, LIMIT = "━", "╸", "─", "┃", "┈"
 NEAR, FAR = "▒", "░"
 
 
@@ -24,16 +23,14 @@ def bar(part: float | None, pace: float | None, width: int, style: str) -> Line:
     """How full a window is, with a notch at even pace; an unknown share is a track."""
     if width < 1:
         return []
-    eighths = round(min(1.0, max(0.0, part or 0.0)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    if part and not eighths:
-        rest = 1
-    glyphs = ("█" * full + (RIGHT[rest] if rest else "")).ljust(width, TRACK)
-    filled = full + bool(rest)
+    halves = round(min(1.0, max(0.0, part or 0.0)) * width * 2)
+    full, rest = divmod(max(halves, 1 if part else 0), 2)
+    glyphs = (FILL * full + HALF * rest).ljust(width, TRACK)
+    filled = full + rest
     if pace is None:
         return _split(glyphs, filled, style)
     notch = min(width - 1, int(pace * width))
-    mark = Segment(PACE, "strong")
+    mark = Segment(PACE, "dim")
     before, after = glyphs[:notch], glyphs[notch + 1 :]
     left = _split(before, min(filled, notch), style)
     return [*left, mark, *_split(after, max(0, filled - notch - 1), style)]
@@ -45,12 +42,12 @@ def _split(glyphs: str, filled: int, style: str) -> Line:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The last ``width`` values, the newest at the right; zero shows as a low line."""
+    """The last ``width`` values, the newest at the right; rows never touch."""
     shown = [max(0.0, value) for value in values[-width:]] if width > 0 else []
     top = max(shown, default=0.0)
     if not top:
         return " " * max(0, width)
-    glyphs = (UP[1 + round(value / top * 7)] if value else " " for value in shown)
+    glyphs = (UP[1 + round(value / top * 6)] if value else " " for value in shown)
     return "".join(glyphs).rjust(width)
 
 
@@ -80,25 +77,23 @@ class Axes:
         return round(min(1.0, max(0.0, level / self.top)) * self.rows * 8)
 
 
-def ceiling(chart: Chart) -> float:
-    """The level at the upper edge: room for the limit and most of the band."""
+def ceiling(chart: Chart, rows: int) -> float:
+    """The level at the upper edge; what passes the limit has a row above it."""
     levels = [level for _, level in chart.points[-1:]]
-    if chart.band:
-        levels.append(chart.band[1])
-        levels.append(min(chart.band[2], 1.25 * (chart.limit or chart.band[2])))
-    if chart.limit:
-        levels.append(chart.limit)
+    if chart.band is not None:
+        levels += chart.band
     top = max(levels, default=0.0)
-    if chart.limit and top > chart.limit:
-        return min(top, 1.5 * chart.limit)
-    return top or 1.0
+    if not chart.limit:
+        return top or 1.0
+    above = chart.limit * rows / max(1, rows - 1)
+    return min(max(top, above), max(1.5 * chart.limit, above))
 
 
 def burn_up(chart: Chart, columns: int, rows: int) -> list[Line]:
     """The chart without its labels: ``rows`` lines of exactly ``columns`` cells."""
     if columns < 1 or rows < 1:
         return []
-    axes = Axes(chart, columns, rows, ceiling(chart))
+    axes = Axes(chart, columns, rows, ceiling(chart, rows))
     stacks = [_column(axes, column) for column in range(columns)]
     return [_joined([stack[row] for stack in stacks]) for row in range(rows)]
 
@@ -139,38 +134,40 @@ def _forecast(axes: Axes, ahead: float) -> list[Segment]:
     """Band of a future column: the nearer half below its median, the other above."""
     start = axes.chart.points[-1][1] if axes.chart.points else 0.0
     low, middle, high = (
-        start + (level - start) * ahead for level in axes.chart.band or (0.0,) * 3
+        axes.eighths(start + (level - start) * ahead)
+        for level in axes.chart.band or (0.0,) * 3
     )
-    bottom, median, top = (
-        min(axes.rows * 8 - 1, axes.eighths(level)) // 8
-        for level in (low, middle, high)
-    )
+    median = min(middle, axes.rows * 8 - 1) // 8
     cells = []
     for row in range(axes.rows):
         height = axes.rows - 1 - row
-        if not bottom <= height <= top:
+        covered = min(high, height * 8 + 8) - max(low, height * 8)
+        if covered < 2 and height != median:
             cells.append(_background(axes, row))
-            continue
-        passes = axes.chart.limit is not None and (
-            height * axes.top / axes.rows >= axes.chart.limit * 0.999
-        )
-        near = height <= median
-        style = "alarm" if passes else "near" if near else "far"
-        cells.append(Segment(NEAR if near else FAR, style))
+        else:
+            cells.append(_shade(axes, height, near=height <= median))
     return cells
+
+
+def _shade(axes: Axes, height: int, *, near: bool) -> Segment:
+    """A cell of the band; one that lies above the limit is alarming."""
+    limit = axes.chart.limit
+    style = "near" if near else "far"
+    if limit is not None and height >= axes.eighths(limit) // 8:
+        style = "alarm"
+    return Segment(NEAR if near else FAR, style)
 
 
 def _background(axes: Axes, row: int) -> Segment:
     limit = axes.chart.limit
-    if limit is None or row != limit_row(axes, limit):
+    if limit is None or row != row_above(axes, limit):
         return Segment(" ")
     return Segment(LIMIT, "dim")
 
 
-def limit_row(axes: Axes, limit: float) -> int:
-    """The row, from the top, that the limit line runs in."""
-    eighths = min(axes.rows * 8, axes.eighths(limit))
-    return axes.rows - 1 - max(0, eighths - 1) // 8
+def row_above(axes: Axes, level: float) -> int:
+    """The row, from the top, whose lower edge is at a level."""
+    return max(0, axes.rows - 1 - axes.eighths(level) // 8)
 
 
 def _joined(cells: list[Segment]) -> Line:

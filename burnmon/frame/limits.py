@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
+from burnmon.frame.burn import NARROW
 from burnmon.frame.graph import bar
 from burnmon.frame.segments import Line, Segment, columns, fitted, styled, width_of
 from burnmon.frame.view import LIMITS, View, limit_key, position, window_on_screen
@@ -21,7 +22,6 @@ from burnmon.text import (
     share,
 )
 
-_SHORTEST_BAR = 8
 _LONGEST_BAR = 64
 
 
@@ -33,6 +33,8 @@ class Wording:
     outcome: int = 0
     verdict: int = 0
     source: int = 0
+    bar: int = 8
+    """The shortest bar that these columns may leave room for."""
 
     @property
     def width(self) -> int:
@@ -42,8 +44,9 @@ class Wording:
 
 
 WORDINGS = (
-    Wording(resets=22, outcome=17, verdict=13, source=13),
-    Wording(resets=20, outcome=16, verdict=13, source=13),
+    Wording(resets=22, outcome=17, verdict=13, source=13, bar=20),
+    Wording(resets=20, outcome=16, verdict=13, source=13, bar=14),
+    Wording(resets=20, outcome=16, verdict=13, bar=14),
     Wording(resets=16, outcome=16, verdict=13),
     Wording(resets=9, outcome=16, verdict=13),
     Wording(resets=9, verdict=13),
@@ -135,7 +138,7 @@ def limit_line(row: LimitRow, snapshot: Snapshot, width: int) -> Line:
     label = label_width(snapshot)
     room = width - label - 8
     wording = next(
-        (words for words in WORDINGS if room - words.width >= _SHORTEST_BAR),
+        (words for words in WORDINGS if room - words.width >= words.bar),
         WORDINGS[-1],
     )
     size = min(_LONGEST_BAR, max(0, room - wording.width))
@@ -211,7 +214,9 @@ def groups(snapshot: Snapshot, width: int, *, stack: bool) -> list[list[Line]]:
 def limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     """The Limits pane in exactly ``size`` (width, height)."""
     width, height = size
-    stack = width < 61 and height > len(snapshot.limits) + len(snapshot.missing) + 1
+    stack = (
+        width <= NARROW and height > len(snapshot.limits) + len(snapshot.missing) + 1
+    )
     found = groups(snapshot, width, stack=stack)
     chosen = position([limit_key(row) for row in snapshot.limits], view.limit)
     rows: list[Line] = []
@@ -232,9 +237,10 @@ def _row(line: Line, width: int, *, active: bool) -> Line:
 
 
 def _summary(snapshot: Snapshot) -> Line:
-    """How many windows run out, when any does."""
-    out = sum(row.window.verdict in ("runs_out", "reached") for row in snapshot.limits)
-    if not out:
-        return [Segment("┊ even pace", "dim")]
-    noun = "limit runs" if out == 1 else "limits run"
-    return [Segment(f"{out} {noun} out", "alarm")]
+    """How many windows stop the work, when any does; else what the notch means."""
+    verdicts = [row.window.verdict for row in snapshot.limits]
+    for verdict_, word in (("reached", "reached"), ("runs_out", "runs out")):
+        if count := verdicts.count(verdict_):  # type: ignore[arg-type]  # a literal
+            return [Segment(f"{count} {word}", "alarm")]
+    paced = any(row.elapsed is not None for row in snapshot.limits)
+    return [Segment("┃ even pace", "dim")] if paced else []

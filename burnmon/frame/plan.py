@@ -7,6 +7,7 @@ steps on how many sessions: a screen that is left open all day must not jump.
 from __future__ import annotations
 
 from burnmon.frame.answer import banners
+from burnmon.frame.burn import NARROW
 from burnmon.frame.events import nothing_found
 from burnmon.frame.limits import groups
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene
@@ -14,8 +15,6 @@ from burnmon.live.snapshot import Snapshot
 
 LOW = 8
 """Up to this height only limits and one line of burn are shown."""
-NARROW = 60
-"""Up to this width there is no chart, and a limit takes two lines."""
 
 Heights = dict[str, int]
 """Lines by part: answer, banners, the panes, welcome, pulse and footer."""

@@ -130,20 +130,24 @@ SPARK = Column("trend", 6, _spark)
 COST = Column("cost ", -9, _cost)
 CONTEXT = Column("context", -10, _context)
 CACHE = Column("cache", 11, _cache)
-TITLE = Column("title", 26, _title)
+TITLE = Column("title", 22, _title)
 DOING = Column("doing", 0, doing)
 STATE = Column("state", 0, state)
-ROOMY = tuple(replace(column, width=18) for column in (PROJECT, BRANCH))
+ROOMY = (
+    replace(PROJECT, width=14),
+    replace(BRANCH, width=16),
+    replace(MODEL, width=12),
+)
 TREND = Column("trend", 10, _trend)
 
 LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
-    (150, (*ROOMY, MODEL, PACE, TREND, COST, CONTEXT, CACHE, TITLE, DOING)),
-    (128, (*ROOMY, MODEL, PACE, TREND, COST, CONTEXT, CACHE, DOING)),
-    (112, (PROJECT, BRANCH, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
-    (96, (PROJECT, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
-    (84, (PROJECT, PACE, SPARK, COST, CONTEXT, DOING)),
-    (72, (PROJECT, PACE, SPARK, COST, DOING)),
-    (56, (PROJECT, PACE, COST, DOING)),
+    (150, (*ROOMY, PACE, TREND, COST, CONTEXT, CACHE, TITLE, DOING)),
+    (126, (*ROOMY, PACE, TREND, COST, CONTEXT, CACHE, DOING)),
+    (114, (PROJECT, BRANCH, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
+    (104, (PROJECT, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
+    (88, (PROJECT, MODEL, PACE, SPARK, COST, CONTEXT, DOING)),
+    (68, (PROJECT, PACE, SPARK, COST, DOING)),
+    (52, (PROJECT, PACE, COST, DOING)),
     (44, (PROJECT, PACE, COST, STATE)),
     (26, (PROJECT, PACE, STATE)),
     (0, (PROJECT, STATE)),

@@ -17,10 +17,12 @@ from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.message import Message
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import HelpPanel, Input
 
 from burnmon.frame import Scene, View
+from burnmon.frame.burn import NARROW
 from burnmon.frame.events import nothing_found
 from burnmon.frame.explain import copied
 from burnmon.frame.plan import LOW
@@ -49,7 +51,11 @@ class SnapshotReady(Message):
         return isinstance(message, SnapshotReady)
 
 
-class BurnApp(App[None]):
+class Main(Screen[None], inherit_bindings=False):
+    """The screen of the panes; all of its keys are in the one list."""
+
+
+class BurnApp(App[None], inherit_bindings=False):
     """The burn monitor."""
 
     TITLE = "burnmon"
@@ -57,7 +63,7 @@ class BurnApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
     AUTO_FOCUS = f"#{SESSIONS}"
 
-    scene: reactive[Scene | None] = reactive(None, init=False)
+    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
 
     def __init__(
         self,
@@ -77,9 +83,13 @@ class BurnApp(App[None]):
         self._stop: Callable[[], None] | None = None
         self._working: tuple[bool, ...] = ()
 
-    def run(self, *, mouse: bool | None = None, **options: Any) -> None:
+    def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
-        super().run(mouse=self._mouse if mouse is None else mouse, **options)
+        return super().run(mouse=self._mouse if mouse is None else mouse, **options)
+
+    def get_default_screen(self) -> Main:
+        """The panes."""
+        return Main(id="_default")
 
     def compose(self) -> Iterator[Widget]:
         """One picture."""
@@ -87,7 +97,7 @@ class BurnApp(App[None]):
 
     def on_mount(self) -> None:
         """Ask for snapshots."""
-        self._stop = self._feed(lambda snapshot: self._post(snapshot))
+        self._stop = self._feed(self._post)
 
     def _post(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotReady(snapshot))
@@ -131,7 +141,9 @@ class BurnApp(App[None]):
             "reverse": lambda scene: len(scene.snapshot.sessions) > 1,
             "freeze": lambda scene: True,
             "enlarge": lambda scene: self._tall and not nothing_found(scene.snapshot),
-            "span": lambda scene: len(scene.snapshot.charts) > 1,
+            "span": lambda scene: (
+                len(scene.snapshot.charts) > 1 and self.size.width > NARROW
+            ),
             "move": lambda scene: len(keys_of(scene.snapshot, scene.view)) > 1,
             "pane": lambda scene: self._tall and not nothing_found(scene.snapshot),
             "undo": lambda scene: scene.view != self._rested() or self._filtering,

@@ -26,6 +26,8 @@ def _key(
 
 
 BINDINGS = [
+    _key("tab", "focus_next", "", "next pane"),
+    _key("shift+tab", "focus_previous", "", "previous pane"),
     _key("1", "pane('limits')", "pane", "go to Limits", "1-4"),
     _key("2", "pane('burn')", "", "go to Burn"),
     _key("3", "pane('sessions')", "", "go to Sessions"),
@@ -38,7 +40,7 @@ BINDINGS = [
     _key("plus,equals_sign", "span(1)", "span", "next span of the chart", "+ −"),
     _key("y", "copy", "copy", "copy the selected row", "y"),
     _key("question_mark", "help", "keys", "show or hide this list", "?"),
-    _key("q", "quit", "quit", "end burnmon; agents are not touched", "q"),
+    _key("q,ctrl+c,ctrl+q", "quit", "quit", "end burnmon; agents are not touched", "q"),
     _key("escape", "undo", "", "back: filter off, small pane, live again"),
     _key("minus", "span(-1)", "", "previous span of the chart"),
     _key("r", "reverse", "", "reverse the order of the sessions"),

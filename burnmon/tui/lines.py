@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.segment import Segment as RichSegment
+from rich.style import Style
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -22,6 +23,7 @@ class Lines(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
+        self._styles_by_words: dict[str, Style] = {}
 
     def show(self, lines: list[Line]) -> None:
         """Replace the lines; what reads the same is not painted again."""
@@ -41,27 +43,40 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """One line in the colours of the theme."""
         line = self.lines[y] if y < len(self.lines) else []
-        strip = Strip(
-            [
-                RichSegment(
-                    text,
-                    self.get_component_rich_style(
-                        *(f"line--{word}" for word in style.split())
-                    )
-                    if style
-                    else self.rich_style,
-                )
-                for text, style in line
-            ]
-        )
+        strip = Strip([RichSegment(text, self._style(words)) for text, words in line])
         return strip.adjust_cell_length(self.size.width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of the theme before."""
+        self._styles_by_words.clear()
+        super().notify_style_update()
+
+    def _own_style(self, name: str) -> Style:
+        """What one style word sets, its shades mixed with the background."""
+        mixed = self.get_component_rich_style(name)
+        named = self.get_component_rich_style(name, partial=True)
+        return Style(
+            color=mixed.color if named.color else None,
+            bgcolor=mixed.bgcolor if named.bgcolor else None,
+            bold=named.bold,
+        )
+
+    def _style(self, words: str) -> Style:
+        """The colours of style words; a later word wins over an earlier one."""
+        style = self._styles_by_words.get(words)
+        if style is None:
+            style = self.rich_style
+            for word in words.split():
+                style += self._own_style(f"line--{word}")
+            self._styles_by_words[words] = style
+        return style
 
 
 class Part(Lines):
     """A part of the picture, named by its id; draws the scene in its own size."""
 
-    scene: reactive[Scene | None] = reactive(None, init=False)
-    low: reactive[bool] = reactive(False, init=False)
+    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
+    low: reactive[bool] = reactive(False, init=False, repaint=False)
     """The whole screen is too low for boxes."""
 
     def watch_scene(self) -> None:

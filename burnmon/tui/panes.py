@@ -45,7 +45,7 @@ class Limits(Pane):
     """How full each window is, and whether it will last."""
 
     HELP: ClassVar[str | None] = (
-        "**Limits.** The notch `┊` is even pace: the share of the window that has "
+        "**Limits.** The notch `┃` is even pace: the share of the window that has "
         "passed. Colour and word follow the chance of running out before the reset."
     )
 
@@ -90,7 +90,7 @@ class Filter(Input):
 class Picture(Vertical):
     """All parts from top to bottom; gives each the lines that the plan allots."""
 
-    scene: reactive[Scene | None] = reactive(None, init=False)
+    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
 
     def compose(self) -> Iterator[Widget]:
         """The parts in the order of the plan."""

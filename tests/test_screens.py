@@ -1,0 +1,77 @@
+"""What the person sees, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import example
+import pytest
+
+from burnmon.live.snapshot import Snapshot
+from burnmon.tui.app import BurnApp, Post
+
+
+def showing(snapshot: Snapshot) -> BurnApp:
+    """The live screen, fed with one snapshot."""
+
+    def feed(post: Post) -> Callable[[], None]:
+        post(snapshot)
+        return lambda: None
+
+    return BurnApp(feed, theme="burnmon")
+
+
+SIZES = {
+    "160x45": (160, 45),
+    "120x36": (120, 36),
+    "80x24": (80, 24),
+    "60x20": (60, 20),
+    "100x8": (100, 8),
+}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_sizes(snap_compare: Any, size: tuple[int, int]) -> None:
+    """Every size shows the limits first, and nothing wraps or is cut mid-figure."""
+    assert snap_compare(showing(example.snapshot()), terminal_size=size)
+
+
+STATES = {
+    "empty": example.empty,
+    "one-session": example.one_session,
+    "limit-reached": example.limit_reached,
+    "unknown-limit": example.unknown_limit,
+    "stale": example.stale,
+    "scanning": example.scanning,
+    "idle": example.idle,
+}
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
+def test_states(snap_compare: Any, state: Callable[[], Snapshot]) -> None:
+    """Every state of the world says in words what it is."""
+    assert snap_compare(showing(state()), terminal_size=(100, 30))
+
+
+KEYS = {
+    "frozen": ["space"],
+    "help": ["question_mark"],
+    "explain": ["i"],
+    "filtered": ["slash", *"main", "enter"],
+    "enlarged": ["2", "e"],
+}
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS.keys())
+def test_keys(snap_compare: Any, keys: list[str]) -> None:
+    """Every mode says that it is on."""
+    app = showing(example.snapshot())
+    assert snap_compare(app, press=keys, terminal_size=(120, 36))
+
+
+def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without colour every state still has its word and glyph."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = showing(example.snapshot())
+    assert snap_compare(app, terminal_size=(100, 30))
