@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-SCRUBBED = ("NO_COLOR", "FORCE_COLOR", "TZ", "CLAUDE_CONFIG_DIR", "CODEX_HOME")
-SCRUBBED_FAMILIES = ("XDG_", "BURNMON_", "TEXTUAL")
+SCRUBBED = (
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TZ",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "TEXTUAL_DRIVER",
+    "TEXTUAL_THEME",
+)
+SCRUBBED_FAMILIES = ("XDG_", "BURNMON_")
 
 
 @pytest.fixture(autouse=True)
