@@ -122,7 +122,7 @@ def tmux_change(
         return Change("tmux", file, "remove", block, text=without)
     if without != text or f"{program} status" in text:
         return Change("tmux", file, "none", note="connected already")
-    if not text and not shutil.which("tmux", path=environ.get("PATH")):
+    if not (file.exists() or shutil.which("tmux", path=environ.get("PATH"))):
         return Change("tmux", file, "none", note="tmux was not found")
     note = "then run: tmux source-file " + shlex.quote(str(file))
     block = wiring.tmux_lines(text, program)
@@ -178,10 +178,7 @@ def _make(change: Change, now: datetime) -> Path | None:
             shutil.copy2(file, backup)
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
-        if not change.text:
-            file.unlink()  # nothing is left of what setup once created
-            return backup
-        beside.write_bytes(change.text.encode())
+        beside.write_bytes((change.text or "").encode())
         if existed:
             shutil.copymode(file, beside)
         beside.replace(file)
