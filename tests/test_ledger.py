@@ -1,0 +1,532 @@
+"""The ledger: the same facts give the same rows, whatever happens on the way."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count as counting
+from pathlib import Path
+from typing import Any
+
+import homes
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from burnmon.live.sweep import Sweep
+from burnmon.records import COUNTED, EXTRA, REPLAYED, LedgerError
+from burnmon.usage.copies import Held, join
+from burnmon.usage.ledger import Ledger
+from burnmon.usage.schema import MIGRATIONS
+
+FILES = homes.every_shape()
+PATHS = sorted(FILES)
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Makes empty homes, also where one test needs many."""
+    place = tmp_path_factory.mktemp("homes")
+    numbers = counting()
+
+    @contextmanager
+    def home() -> Iterator[Path]:
+        root = place / str(next(numbers))
+        root.mkdir()
+        yield root
+        shutil.rmtree(root)
+
+    return home
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """What the ledger holds after reading every file whole, once."""
+    root = tmp_path_factory.mktemp("whole")
+    with homes.absorbed(root, FILES) as ledger:
+        return homes.rows(ledger, root)
+
+
+# --- the same facts, the same rows ---------------------------------------------------
+
+
+def test_sample_home_holds_what_it_should(tmp_path: Path) -> None:
+    """The files of the properties below hold requests of every standing."""
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        held = ledger._select("1", ())
+        assert {each.standing for each in held} == {COUNTED, REPLAYED, EXTRA}
+        assert ledger.dedup()["duplicates_dropped"] > 5
+        assert ledger.dedup()["replays_set_aside"] == 2
+
+
+def test_absorbing_twice(tmp_path: Path, whole: dict[str, list[Any]]) -> None:
+    """Reading every file a second time from its start changes nothing."""
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        again = Sweep(ledger, homes.roots(tmp_path))
+        again.known = {}
+        changes = [change for _, each in again.absorb(again.look()) for change in each]
+        assert changes == []
+        assert homes.rows(ledger, tmp_path) == whole
+
+
+@settings(max_examples=40, deadline=None)
+@given(order=st.permutations(PATHS))
+def test_order_of_files(
+    order: list[str], fresh_home: Any, whole: dict[str, list[Any]]
+) -> None:
+    """Files that appear one after another, in any order, give the same ledger."""
+    with fresh_home() as root, Ledger(None) as ledger:
+        for path in order:
+            homes.write(root, {path: FILES[path]})
+            homes.sweep(ledger, root)
+        assert homes.rows(ledger, root) == whole
+
+
+@settings(max_examples=40, deadline=None)
+@given(order=st.permutations(PATHS))
+def test_order_within_one_batch(
+    order: list[str], fresh_home: Any, whole: dict[str, list[Any]]
+) -> None:
+    """Files absorbed together, in any order, give the same ledger."""
+    with fresh_home() as root, Ledger(None) as ledger:
+        sweep = Sweep(ledger, homes.roots(homes.write(root, FILES)))
+        place = {str(root / path): number for number, path in enumerate(order)}
+        found = sorted(sweep.look(), key=lambda each: place[each.path])
+        for _ in sweep.absorb(found):
+            pass
+        assert homes.rows(ledger, root) == whole
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(PATHS), st.integers(0, 4000)), min_size=1, max_size=12
+)
+"""Files in the order in which they grow, each with a number that tells how far."""
+
+
+def grown(steps: list[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
+    """A file and its contents after each step, cut at any byte; whole at the end."""
+    done = dict.fromkeys(PATHS, 0)
+    for path, number in steps:
+        stop = number % (len(FILES[path]) + 1)
+        if stop > done[path]:
+            done[path] = stop
+            yield path, FILES[path][:stop]
+    yield from FILES.items()
+
+
+@settings(max_examples=80, deadline=None)
+@given(steps=STEPS)
+def test_pieces(
+    steps: list[tuple[str, int]], fresh_home: Any, whole: dict[str, list[Any]]
+) -> None:
+    """Files read while they grow, cut at any byte, give the same ledger."""
+    with fresh_home() as root, Ledger(None) as ledger:
+        for path, contents in grown(steps):
+            homes.write(root, {path: contents})
+            homes.sweep(ledger, root)
+        assert homes.rows(ledger, root) == whole
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=STEPS)
+def test_pieces_with_restarts(
+    steps: list[tuple[str, int]], fresh_home: Any, whole: dict[str, list[Any]]
+) -> None:
+    """A program that ends and starts again between any two pieces changes nothing."""
+    with fresh_home() as root:
+        for path, contents in grown(steps):
+            homes.write(root, {path: contents})
+            with Ledger(root / "ledger.db") as ledger:
+                homes.sweep(ledger, root)
+        with Ledger(root / "ledger.db") as ledger:
+            assert homes.rows(ledger, root) == whole
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_byte(path: str, tmp_path: Path) -> None:
+    """A file that grows by a few bytes at a time is read as if it came at once."""
+    place = tmp_path / path
+    contents = FILES[path]
+    with Ledger(None) as ledger, Ledger(None) as once:
+        for stop in [*range(1, len(contents), 61), len(contents)]:
+            homes.write(tmp_path, {path: contents[:stop]})
+            homes.sweep(ledger, tmp_path)
+        assert place.read_bytes() == contents
+        homes.sweep(once, tmp_path)
+        assert homes.rows(ledger, tmp_path) == homes.rows(once, tmp_path)
+
+
+def test_changes_add_up(tmp_path: Path) -> None:
+    """Old and new requests reported on the way lead from nothing to what is counted."""
+    counted: dict[int, Any] = {}
+    with Ledger(None) as ledger:
+        sweep = Sweep(ledger, homes.roots(tmp_path))
+        for path in reversed(PATHS):
+            homes.write(tmp_path, {path: FILES[path]})
+            for _, changes in sweep.absorb(sweep.look()):
+                for old, new in changes:
+                    if old is not None:
+                        assert counted.pop(old.key) == old
+                    if new is not None:
+                        counted[new.key] = new
+        assert counted == {each.key: each for each in ledger.requests()}
+
+
+# --- replays whose original is missing -----------------------------------------------
+
+GRANDPARENT, PARENT, CHILD = (homes.rollout(99), homes.rollout(6), homes.rollout(7))
+ORIGINAL = homes.text(homes.meta(99), *homes.first_turn(turn_id="turn-x"))
+
+
+def counted_tokens(root: Path, order: list[str]) -> int:
+    contents = {**FILES, GRANDPARENT: ORIGINAL}
+    with Ledger(None) as ledger:
+        for path in order:
+            homes.write(root, {path: contents[path]})
+            homes.sweep(ledger, root)
+        return homes.total(ledger).total
+
+
+@pytest.mark.parametrize("order", [[PARENT, CHILD], [CHILD, PARENT]])
+def test_missing_grandparent(order: list[str], tmp_path: Path) -> None:
+    """History replayed twice is set aside while its origin is missing, in any order."""
+    own = sum(homes.THIRD[::3])
+    assert counted_tokens(tmp_path, order) == 2 * own
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [GRANDPARENT, PARENT, CHILD],
+        [CHILD, PARENT, GRANDPARENT],
+        [PARENT, GRANDPARENT, CHILD],
+    ],
+    ids=["oldest first", "youngest first", "mixed"],
+)
+def test_grandparent_appears(order: list[str], tmp_path: Path) -> None:
+    """A replay is joined with its original, whenever that file appears."""
+    own = sum(homes.THIRD[::3])
+    assert counted_tokens(tmp_path, order) == 2 * own + sum(homes.SUM2[::3])
+
+
+# --- kills ---------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for a kill inside the transaction."""
+
+
+class Dying(Ledger):
+    """Ends at the n-th write."""
+
+    def __init__(self, path: Path | None, writes: int) -> None:
+        super().__init__(path)
+        self.left = writes
+
+    def _count_down(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+    def _put_requests(self, requests: Any) -> None:
+        super()._put_requests(requests)
+        self._count_down()
+
+    def _put_readings(self, readings: Any) -> None:
+        super()._put_readings(readings)
+        self._count_down()
+
+    def _put_file(self, state: Any) -> None:
+        super()._put_file(state)
+        self._count_down()
+
+
+def one_by_one(ledger: Ledger, root: Path) -> None:
+    """Absorb each file in a transaction of its own."""
+    sweep = Sweep(ledger, homes.roots(root))
+    for found in sweep.look():
+        for _ in sweep.absorb([found]):
+            pass
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "many"])
+@pytest.mark.parametrize("writes", range(1, 40, 3))
+def test_kill_inside_a_batch(
+    writes: int, together: bool, tmp_path: Path, whole: dict[str, list[Any]]
+) -> None:
+    """A transaction that is cut off anywhere leaves nothing behind and nothing out."""
+    homes.write(tmp_path, FILES)
+    absorb = homes.sweep if together else one_by_one
+    with Dying(tmp_path / "ledger.db", writes) as dying, suppress(Killed):
+        absorb(dying, tmp_path)
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        homes.sweep(ledger, tmp_path)
+        assert homes.rows(ledger, tmp_path) == whole
+
+
+@pytest.mark.parametrize("writes", range(1, 40, 6))
+def test_same_ledger_goes_on_after_an_interruption(
+    writes: int, tmp_path: Path, whole: dict[str, list[Any]]
+) -> None:
+    """What a ledger remembers of a cut-off transaction does not outlive it."""
+    homes.write(tmp_path, FILES)
+    with Dying(None, writes) as dying:
+        with suppress(Killed):
+            one_by_one(dying, tmp_path)
+        homes.sweep(dying, tmp_path)
+        assert homes.rows(dying, tmp_path) == whole
+
+
+SUICIDE = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import homes, test_ledger
+
+class Suicide(test_ledger.Dying):
+    def _count_down(self):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+root = Path(sys.argv[2])
+test_ledger.one_by_one(Suicide(root / "ledger.db", int(sys.argv[3])), root)
+"""
+
+
+@pytest.mark.parametrize("writes", [2, 14, 33])
+def test_killed_process(
+    writes: int, tmp_path: Path, whole: dict[str, list[Any]]
+) -> None:
+    """A process that is killed while it writes leaves a ledger that goes on."""
+    homes.write(tmp_path, FILES)
+    here = str(Path(__file__).parent)
+    words = [sys.executable, "-c", SUICIDE, here, str(tmp_path), str(writes)]
+    ended = subprocess.run(words, cwd=Path(here).parent, check=False)
+    assert ended.returncode == -9
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.writable
+        homes.sweep(ledger, tmp_path)
+        assert homes.rows(ledger, tmp_path) == whole
+
+
+# --- joining copies ------------------------------------------------------------------
+
+SMALL = st.integers(0, 2)
+WORD = st.sampled_from(["", "a", "b"])
+COPIES = st.builds(
+    Held,
+    key=st.just(1),
+    at=SMALL,
+    counted=st.just(0),
+    standing=SMALL,
+    origin=WORD,
+    agent=st.just("claude"),
+    model=WORD,
+    input=SMALL,
+    output=SMALL,
+    cache_read=SMALL,
+    cache_write_5m=SMALL,
+    cache_write_1h=SMALL,
+    web_searches=SMALL,
+    final=st.integers(0, 1),
+    speed=WORD,
+    region=WORD,
+    session=WORD,
+    subagent=WORD,
+    project=WORD,
+    branch=WORD,
+    version=WORD,
+    file_first=SMALL,
+    file=WORD,
+)
+
+
+@given(COPIES, COPIES)
+def test_join_is_commutative(a: Held, b: Held) -> None:
+    """It does not matter which of two copies was read first."""
+    assert join(a, b) == join(b, a)
+
+
+@given(COPIES, COPIES, COPIES)
+def test_join_is_associative(a: Held, b: Held, c: Held) -> None:
+    """It does not matter which of three copies were read together."""
+    assert join(join(a, b), c) == join(a, join(b, c))
+
+
+@given(COPIES)
+def test_join_is_idempotent(a: Held) -> None:
+    """A copy read again changes nothing."""
+    assert join(a, a) == a
+
+
+# --- the file ------------------------------------------------------------------------
+
+
+def test_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
+    """An empty file is brought to the newest schema."""
+    path = tmp_path / "ledger.db"
+    path.touch()
+    Ledger(path).close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    db.close()
+
+
+def test_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A ledger of a newer version is left alone, and the reason is told."""
+    path = tmp_path / "ledger.db"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 999")
+    db.close()
+    with pytest.raises(LedgerError, match=r"ledger\.db.*newer burnmon.*update"):
+        Ledger(path)
+
+
+def test_foreign_file_is_refused(tmp_path: Path) -> None:
+    """A file that is no database is refused with its path and what to do."""
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database, but long enough to be read as one\n" * 40)
+    with pytest.raises(LedgerError, match=r"ledger\.db.*not a database.*move"):
+        Ledger(path)
+
+
+def test_damaged_ledger_is_refused(tmp_path: Path) -> None:
+    """A ledger whose pages were overwritten is refused or fails with its path."""
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 8000)
+    with pytest.raises(LedgerError, match=r"ledger\.db"), Ledger(path) as ledger:
+        homes.sweep(ledger, homes.write(tmp_path, FILES))
+
+
+def test_refusal_gives_the_lock_back(tmp_path: Path) -> None:
+    """Once the refused file is moved away a new ledger can be begun at once."""
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database" * 400)
+    with pytest.raises(LedgerError):
+        Ledger(path)
+    path.rename(tmp_path / "old.db")
+    with Ledger(path) as ledger:
+        assert ledger.writable
+
+
+def test_directory_in_place_of_the_ledger(tmp_path: Path) -> None:
+    """A directory of the ledger's name is refused with its path."""
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(LedgerError, match=r"ledger\.db"):
+        Ledger(tmp_path / "ledger.db")
+
+
+def test_file_in_place_of_the_directory(tmp_path: Path) -> None:
+    """A file where the ledger's directory should be is refused with its path."""
+    (tmp_path / "data").touch()
+    with pytest.raises(LedgerError, match="data"):
+        Ledger(tmp_path / "data" / "ledger.db")
+
+
+def test_second_opener_reads(tmp_path: Path) -> None:
+    """While one burnmon writes, another reads what was committed, and cannot write."""
+    homes.write(tmp_path, FILES)
+    path = tmp_path / "ledger.db"
+    with Ledger(path) as first, Ledger(path) as second:
+        assert (first.writable, second.writable) == (True, False)
+        before = second.version()
+        homes.sweep(first, tmp_path)
+        assert second.version() != before
+        assert second.requests() == first.requests() != []
+
+
+def test_lock_passes_on(tmp_path: Path) -> None:
+    """When the writer ends, the next opener writes."""
+    path = tmp_path / "ledger.db"
+    first = Ledger(path)
+    first.close()
+    with Ledger(path) as second:
+        assert second.writable
+
+
+def test_modes(tmp_path: Path) -> None:
+    """The ledger's directory and files are the person's own."""
+    path = tmp_path / "data" / "ledger.db"
+    with Ledger(path) as ledger:
+        homes.sweep(ledger, homes.write(tmp_path / "home", FILES))
+        made = {each.name: each for each in path.parent.iterdir()}
+        modes = {name: stat.S_IMODE(each.stat().st_mode) for name, each in made.items()}
+    assert set(modes.values()) == {0o600}
+    assert {"ledger.db", "ledger.db.lock", "ledger.db-wal"} <= set(modes)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+# --- what is never kept --------------------------------------------------------------
+
+SECRETS = (
+    "hunter2 prompt answer thought argument assignment output old new contents patch"
+    " queued summary last compactsummary turnerror failure goal"
+).split()
+
+
+def planted(word: str) -> str:
+    return f"zq{word}zq"
+
+
+def secret_claude() -> bytes:
+    edit = {"oldString": planted("old"), "newString": planted("new")}
+    shell = homes.calls("Bash", command=f"echo {planted('argument')}")
+    token = homes.calls("Bash", command=f"T='a {planted('assignment')} b' curl x")
+    inside = {"content": [homes.said(planted("answer")), shell]}
+    thought = {"content": [{"type": "thinking", "thinking": planted("thought")}, token]}
+    written = homes.calls("Write", file_path="/w/a.py", content=planted("contents"))
+    summary = {"type": "summary", "summary": planted("summary"), "leafUuid": "x"}
+    queued = {"type": "queue-operation", "content": planted("queued")}
+    return homes.text(
+        homes.assistant("m1", inside=inside),
+        homes.result(planted("output")),
+        homes.assistant("m2", inside={"content": [written]}),
+        homes.result(edit),
+        homes.assistant("m3", inside=thought),
+        summary,
+        {"type": "last-prompt", "lastPrompt": planted("last")},
+        queued,
+        homes.user(planted("compactsummary"), isCompactSummary=True),
+        homes.synthetic(planted("failure"), isApiErrorMessage=True, error="unknown"),
+        # The end of a file, where the offset is, holds the words themselves.
+        homes.prompt(planted("prompt")),
+    )
+
+
+def secret_codex() -> bytes:
+    given = homes.packed({"cmd": f"bash {planted('argument')} {planted('hunter2')}"})
+    call = {"type": "function_call", "name": "shell", "arguments": given.decode()}
+    patch = f"*** Update File: a.py\n+{planted('patch')}"
+    patched = {"type": "custom_tool_call", "name": "apply_patch", "input": patch}
+    return homes.text(
+        homes.meta(8),
+        *homes.first_turn(),
+        homes.codex("response_item", call),
+        homes.codex("response_item", patched),
+        homes.event("error", message=planted("turnerror")),
+        homes.event("thread_goal_updated", goal=planted("goal")),
+        homes.event("user_message", message=planted("prompt")),
+    )
+
+
+@pytest.mark.parametrize("stop", [None, 1, 2, 3, 5])
+def test_nothing_said_is_kept(stop: int | None, tmp_path: Path) -> None:
+    """No word of a prompt, answer, command, result or file is in the ledger's files."""
+    files = {homes.S1: secret_claude(), homes.rollout(8): secret_codex()}
+    cut = {
+        path: b"".join(text.splitlines(keepends=True)[:stop])
+        for path, text in files.items()
+    }
+    path = tmp_path / "data" / "ledger.db"
+    with Ledger(path) as ledger:
+        homes.sweep(ledger, homes.write(tmp_path / "home", cut))
+        kept = b"".join(each.read_bytes() for each in path.parent.iterdir())
+        assert ledger.requests() or stop is not None
+    assert [word for word in SECRETS if planted(word).encode() in kept] == []
