@@ -438,7 +438,12 @@ def test_status_answers_from_the_state_file(tmp_path: Path) -> None:
     """``status`` prints what the state file says, with a parser or without."""
     directory = tmp_path / "state"
     directory.mkdir()
-    window = {"label": "Claude 5h", "used_percent": 61, "verdict": "safe"}
+    window: dict[str, object] = {
+        "kind": "five_hour",
+        "window_minutes": 300,
+        "used_percent": 61,
+    }
+    window |= {"verdict": "safe"}
     state = {"generated_at": NOW.isoformat(), "windows": [window]}
     (directory / "state.json").write_text(json.dumps(state))
     for words in (["status"], ["--no-color", "status"], ["status", "--width=60"]):

@@ -24,7 +24,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-KEYS = ("label", "used_percent", "resets_at", "verdict", "exhausted_at", "binding")
+KEYS = (
+    "kind",
+    "agent",
+    "account",
+    "window_minutes",
+    "used_percent",
+    "resets_at",
+    "verdict",
+    "exhausted_at",
+    "binding",
+)
 STATES = st.fixed_dictionaries(
     {
         "windows": JSON
@@ -38,13 +48,15 @@ STATES = st.fixed_dictionaries(
 def window(label: str, used: float | None, verdict: str, **more: Any) -> dict[str, Any]:
     """A window of a state as it stands in the file."""
     resets_at = (NOW + timedelta(hours=2, minutes=28)).isoformat()
-    minutes = 300 if "5h" in label else 10080
+    agent, length = label.split()
+    kind = {"5h": ("five_hour", 300), "7d": ("seven_day", 10080)}[length]
     given: dict[str, Any] = {
         "label": label,
-        "agent": label.split()[0].lower(),
+        "agent": agent.lower(),
         "account": "",
     }
-    given |= {"window_minutes": minutes, "used_percent": used, "verdict": verdict}
+    given |= {"kind": kind[0], "window_minutes": kind[1]}
+    given |= {"used_percent": used, "verdict": verdict}
     return {**given, "resets_at": resets_at, **more}
 
 
@@ -90,6 +102,12 @@ def test_two_agents_are_named_once_each() -> None:
         window("Codex 5h", 14, "watch"),
     )
     assert line(shown) == "Claude 5h 61% safe · 7d 12% safe · Codex 5h 14% watch"
+
+
+def test_window_of_a_model_is_named() -> None:
+    """A window for one model says which."""
+    opus = window("Claude 7d", 40, "safe", kind="seven_day_opus")
+    assert line(state(opus)) == "7d opus 40% safe"
 
 
 def test_two_accounts_of_an_agent_are_told_apart() -> None:

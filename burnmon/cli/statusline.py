@@ -238,8 +238,8 @@ def _cache_piece(message: Mapping[str, Any], now: datetime) -> Iterator[Piece]:
 
 def _read_input() -> bytes:
     # Python has no stream where the descriptor was closed; a file opened later may
-    # have taken its number.
-    if sys.stdin is None:
+    # have taken its number. A terminal is a person who tries the command.
+    if sys.stdin is None or os.isatty(0):
         return b""
     parts = []
     with suppress(OSError):

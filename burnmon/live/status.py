@@ -193,8 +193,15 @@ def _joined(pieces: Iterable[Piece]) -> str:
 
 
 def _owner(window: Mapping[str, Any]) -> tuple[str, str]:
-    agent = text.plain(str(window.get("label", ""))).partition(" ")[0]
-    return agent, text.plain(str(window.get("account") or ""))
+    agent = text.plain(str(window.get("agent") or ""))
+    account = text.plain(str(window.get("account") or ""))
+    return f"{agent[:1].upper()}{agent[1:]}", account
+
+
+def _name(window: Mapping[str, Any]) -> str:
+    """A window without its agent and account: ``5h``, ``7d opus``."""
+    minutes = int(figure(window.get("window_minutes")) or 0)
+    return text.window_label("", str(window.get("kind") or ""), minutes)
 
 
 def _owner_name(owner: tuple[str, str], owners: Sequence[tuple[str, str]]) -> str:
@@ -209,8 +216,7 @@ def _owner_name(owner: tuple[str, str], owners: Sequence[tuple[str, str]]) -> st
 def _window_piece(
     window: Mapping[str, Any], owner: str, now: datetime, zone: str
 ) -> Piece:
-    label = text.plain(str(window.get("label", "limit")))
-    name = label.partition(" ")[2] or label
+    name = _name(window)
     used = figure(window.get("used_percent"))
     resets_at = instant(window.get("resets_at"))
     if used is None or (resets_at is not None and resets_at <= now):

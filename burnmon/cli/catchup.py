@@ -1,0 +1,103 @@
+"""The ledger, brought up to date for one command.
+
+A command sweeps before it answers, so that its figures are those of the files. Where
+another burnmon keeps the ledger, that one sweeps, and this one reads along.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TextIO
+
+from burnmon import text
+from burnmon.config import Root, Settings
+from burnmon.live.sweep import Found, Sweep
+from burnmon.usage.ledger import Ledger
+
+PATIENCE = 0.5
+"""Seconds that a sweep may take before it says how far it is."""
+INTERVAL = 0.1
+"""Seconds between two words about that."""
+
+
+@contextmanager
+def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep]]:
+    """The ledger after a sweep, and the sweep; others may write it meanwhile.
+
+    Raises LedgerError when it can be neither opened nor created.
+    """
+    with Ledger(settings.ledger_file) as ledger:
+        # The recordings of the status line are burnmon's own session files.
+        own = Root("recordings", "", settings.data_dir)
+        sweep = Sweep(ledger, (*settings.roots, own))
+        if ledger.writable:
+            absorb(sweep, now, Progress(sys.stderr))
+            ledger.release()
+        else:
+            _tell(f"{_why_reader(ledger)}; the figures are those it has")
+        if sweep.unreadable:
+            count = len(sweep.unreadable)
+            _tell(f"{count} could not be read; burnmon doctor names them")
+        yield ledger, sweep
+
+
+def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:
+    """Read all that is new. ``now`` only says that nobody waits for the changes."""
+    found = sweep.look()
+    progress.begin(found)
+    try:
+        for read, _ in sweep.absorb(found, now):
+            progress.add(len(read))
+    finally:
+        progress.end()
+
+
+class Progress:
+    """A line on a terminal that is rewritten while a sweep takes its time."""
+
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._shown = False
+        self._done = 0
+        self._due = clock() + PATIENCE
+
+    def begin(self, found: Sequence[Found]) -> None:
+        """Learn what there is to do."""
+        self._sizes = [each.fresh for each in found]
+        self._whole = sum(self._sizes)
+
+    def add(self, files: int) -> None:
+        """So many more files were read."""
+        self._done += files
+        if self._clock() < self._due or not self._stream.isatty():
+            return
+        self._due = self._clock() + INTERVAL
+        self._shown = True
+        part = sum(self._sizes[: self._done]) / self._whole if self._whole else 1.0
+        words = f"reading {self._done} of {len(self._sizes)} files, {text.share(part)}"
+        self._stream.write(f"\r\x1b[K{words}")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave no trace."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _why_reader(ledger: Ledger) -> str:
+    if ledger.path is not None and not os.access(ledger.path, os.W_OK):
+        return f"{ledger.path} cannot be written"
+    return "another burnmon keeps the ledger"
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"burnmon: {text.plain(words)}\n")

@@ -1,0 +1,133 @@
+"""The live view, or one frame of it as text; the only command that loads Textual.
+
+The screen gets a feed and nothing else: the engine of this machine, or the recorded
+day that came with burnmon.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from argparse import Namespace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from burnmon import cli
+from burnmon.config import Settings
+from burnmon.records import LedgerError, UsageError
+
+if TYPE_CHECKING:
+    from burnmon.frame import Line
+    from burnmon.live.snapshot import Snapshot
+    from burnmon.tui.app import Feed
+
+_RESET = "\x1b[0m"
+_COLOURS = {
+    "dim": "2",
+    "faint": "2",
+    "strong": "1",
+    "title": "1",
+    "focus": "1",
+    "calm": "32",
+    "attention": "33",
+    "alarm": "31",
+    "accent": "36",
+    "area": "34",
+    "near": "33",
+    "far": "2",
+}
+"""Style words of a frame as the terminal's own colours; other words change nothing."""
+
+
+def run(args: Namespace, settings: Settings, now: datetime) -> int:
+    """Show the screen until it is left, or print one frame."""
+    if args.json:
+        raise UsageError("the live view has no JSON; burnmon status --json has")
+    if args.once:
+        return _print_frame(args, settings, now)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None or not stream.isatty():
+            raise UsageError(
+                "the live view needs a terminal; burnmon --once prints one frame"
+            )
+    return _show(settings, _feed(args, settings))
+
+
+def _show(settings: Settings, feed: Feed) -> int:
+    from burnmon.tui.app import BurnApp
+
+    theme = settings.theme or None
+    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=settings.zone)
+    if theme and theme not in app.available_themes:
+        known = ", ".join(sorted(app.available_themes))
+        raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
+    app.run()
+    return app.return_code or cli.OK
+
+
+def _feed(args: Namespace, settings: Settings) -> Feed:
+    if args.demo:
+        from burnmon import demo
+
+        return demo.feed
+    from burnmon.live.feeder import Feeder
+
+    return lambda post: Feeder(settings, post).start()
+
+
+def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:
+    from burnmon import frame
+
+    size = size_of_terminal()
+    snapshot = _demo_snapshot() if args.demo else _snapshot(settings, now)
+    coloured = sys.stdout.isatty() if settings.color is None else settings.color
+    if coloured:
+        for line in frame.lines(snapshot, *size):
+            print(painted(line))
+    else:
+        print(frame.once(snapshot, *size))
+    return cli.OK
+
+
+def _demo_snapshot() -> Snapshot:
+    from burnmon import demo
+
+    return demo.snapshot()
+
+
+def _snapshot(settings: Settings, now: datetime) -> Snapshot:
+    """What is known after a sweep; its progress is shown where it takes long."""
+    from burnmon.cli.catchup import caught_up
+    from burnmon.live import feeder
+
+    try:
+        with caught_up(settings, now):
+            pass
+    except LedgerError:
+        pass  # the frame is made without a ledger then, and says so
+    return feeder.once(settings, now)
+
+
+def size_of_terminal() -> tuple[int, int]:
+    """``COLUMNS`` and ``LINES``, else the terminal that is there, else 80 × 24."""
+    fallback = (80, 24)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            fallback = tuple(os.get_terminal_size(stream.fileno()))  # type: ignore[union-attr, assignment]  # a missing stream is caught
+            break
+        except (AttributeError, ValueError, OSError):
+            continue
+    return tuple(shutil.get_terminal_size(fallback))  # type: ignore[return-value]  # a pair
+
+
+def painted(line: Line) -> str:
+    """A line of a frame with escape codes for its styles."""
+    words = []
+    for segment in line:
+        codes = [_COLOURS[w] for w in segment.style.split() if w in _COLOURS]
+        if codes and segment.text.strip():
+            words.append(f"\x1b[{';'.join(codes)}m{segment.text}{_RESET}")
+        else:
+            words.append(segment.text)
+    return "".join(words).rstrip()
