@@ -18,9 +18,13 @@ from burnmon.config import Settings
 from burnmon.records import LedgerError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
-    from burnmon.tui.app import Feed
+
+    Feed = Callable[[Callable[[Snapshot], None]], Callable[[], None]]
+    """Starts posting snapshots; returns what stops it."""
 
 _RESET = "\x1b[0m"
 _COLOURS = {

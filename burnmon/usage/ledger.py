@@ -119,6 +119,11 @@ class Ledger:
             self._origins = None
         return self.writable
 
+    def release(self) -> None:
+        """Stay on as a reader, so that another burnmon may write."""
+        self._unlock()
+        self.writable = self.path is None
+
     def close(self) -> None:
         """Give the ledger and its lock back."""
         self._db.close()
