@@ -9,7 +9,8 @@ import example
 import pytest
 
 from burnmon.live.snapshot import Snapshot
-from burnmon.tui.app import BurnApp, Post
+from burnmon.tui.app import BurnApp
+from burnmon.tui.feed import Post
 
 
 def showing(snapshot: Snapshot) -> BurnApp:

@@ -8,12 +8,14 @@ from datetime import timedelta
 
 import example
 import pytest
+from textual.events import MouseScrollDown
 from textual.widgets import HelpPanel, Input
 
 from burnmon.frame.view import sessions_of
 from burnmon.live.snapshot import Snapshot
-from burnmon.tui.app import BurnApp, Post, SnapshotReady
+from burnmon.tui.app import BurnApp
 from burnmon.tui.driver import WakingEvent, quiet_driver
+from burnmon.tui.feed import Post, SnapshotReady
 from burnmon.tui.keys import BINDINGS
 from burnmon.tui.lines import Lines, Part
 from burnmon.tui.modal import Explain
@@ -48,6 +50,11 @@ class Fed:
         return row.split("▸")[1].split()[1]
 
 
+def wheel() -> MouseScrollDown:
+    """One notch of the wheel, downwards."""
+    return MouseScrollDown(None, 8, 4, 0, 1, 0, False, False, False)
+
+
 def later(minutes: float) -> Snapshot:
     """The example, some minutes on, with another answer."""
     now = example.NOW + timedelta(minutes=minutes)
@@ -68,6 +75,8 @@ async def test_before_the_first_snapshot() -> None:
     async with app.run_test() as pilot:
         await pilot.press("s", "r", "i", "space", "e", "plus", "y", "1", "j", "slash")
         assert app.scene is None
+        line = app.query_one("#answer", Lines).lines[0]
+        assert "looking for sessions" in line[0].text
 
 
 @pytest.mark.parametrize("size", [(20, 3), (1, 1), (10, 9), (30, 12), (400, 100)])
@@ -114,6 +123,22 @@ async def test_filter() -> None:
         await pilot.press("enter", "escape")
         assert "docs" in fed.shown("sessions")
         assert fed.app.query_one(Input).value == ""
+
+
+async def test_filter_left_empty() -> None:
+    """Escape leaves a filter in which nothing was typed."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert fed.app.query_one("#filtering").display is False
+        assert fed.app.focused is fed.app.query_one("#sessions")
+
+
+async def test_unknown_theme() -> None:
+    """A theme that does not exist leaves burnmon's own in force."""
+    app = BurnApp(lambda post: lambda: None, theme="nosuch")
+    assert app.theme == "burnmon"
 
 
 async def test_filter_that_matches_nothing() -> None:
@@ -186,6 +211,20 @@ async def test_panes(key: str, pane: str) -> None:
         await pilot.pause()
         assert fed.app.view.pane == pane
         assert fed.app.focused is fed.app.query_one(f"#{pane}")
+
+
+async def test_mouse() -> None:
+    """A click picks a session, and the wheel goes on from there."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await pilot.click("#sessions", offset=(8, 4))
+        assert fed.selected() == "infra"
+        await pilot.click("#sessions", offset=(8, 0))
+        assert fed.selected() == "infra"
+        fed.app.query_one("#sessions").post_message(wheel())
+        await pilot.pause()
+        assert fed.selected() == "docs"
 
 
 async def test_tab() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from burnmon.frame.graph import bar
-from burnmon.frame.segments import Line, Segment, fitted, spread
+from burnmon.frame.segments import Line, Segment, fitted, spread, width_of
 from burnmon.frame.view import View
 from burnmon.live.snapshot import Scan, Snapshot
 from burnmon.text import ago, clock, local, plain, span
@@ -22,7 +22,14 @@ def answer(latest: Snapshot | None, width: int) -> Line:
         Segment(f" {_GLYPHS[level]} ", style),
         Segment(plain(latest.answer), f"strong {style}"),
     ]
-    return spread(sentence, _freshness(latest), width)
+    left = fitted(sentence, width) if width_of(sentence) > width else sentence
+    full, short = _freshness(latest), [_clock(latest)]
+    fits = width_of(left) + width_of(full) + 2 <= width
+    return spread(left, full if fits else short, width)
+
+
+def _clock(latest: Snapshot) -> Segment:
+    return Segment(f"{local(latest.now, latest.zone):%H:%M:%S} ", "dim")
 
 
 def _freshness(latest: Snapshot) -> Line:

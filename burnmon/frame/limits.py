@@ -239,8 +239,10 @@ def _row(line: Line, width: int, *, active: bool) -> Line:
 def _summary(snapshot: Snapshot) -> Line:
     """How many windows stop the work, when any does; else what the notch means."""
     verdicts = [row.window.verdict for row in snapshot.limits]
-    for verdict_, word in (("reached", "reached"), ("runs_out", "runs out")):
-        if count := verdicts.count(verdict_):  # type: ignore[arg-type]  # a literal
-            return [Segment(f"{count} {word}", "alarm")]
+    reached, out = verdicts.count("reached"), verdicts.count("runs_out")
+    if reached or out:
+        noun, verb = ("limit", "runs") if (reached or out) == 1 else ("limits", "run")
+        words = f"{reached} {noun} reached" if reached else f"{out} {noun} {verb} out"
+        return [Segment(words, "alarm")]
     paced = any(row.elapsed is not None for row in snapshot.limits)
     return [Segment("┃ even pace", "dim")] if paced else []

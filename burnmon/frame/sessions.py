@@ -185,6 +185,14 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     return boxed(heading, lines, size)
 
 
+def row_at(snapshot: Snapshot, view: View, height: int, line: int) -> str:
+    """Id of the session in a line of a pane of this height; empty if there is none."""
+    keys = [row.session_id for row in sessions_of(snapshot, view)]
+    first = window_on_screen(len(keys), position(keys, view.session), height - 2)
+    place = first + line - 2
+    return keys[place] if line >= 2 and place < len(keys) else ""
+
+
 def _marked(line: Line, view: View, width: int) -> Line:
     if view.pane == SESSIONS:
         return inside(styled(line, "selected"), width, "▸")

@@ -44,6 +44,8 @@ class View:
     order: str = "state"
     reverse: bool = False
     query: str = ""
+    typing: bool = False
+    """The line that takes the filter's words is open."""
     chart: int = 0
     """Which of the snapshot's charts; counted round."""
     enlarged: bool = False
@@ -61,6 +63,21 @@ class Scene:
     latest: Snapshot
     """What the first line and the banners speak of."""
     view: View
+
+
+def with_latest(scene: Scene | None, latest: Snapshot, view: View) -> Scene:
+    """The scene after a snapshot has arrived; frozen panes keep what they show."""
+    frozen = scene is not None and view.frozen_at is not None
+    return Scene(scene.snapshot if scene and frozen else latest, latest, view)
+
+
+def freeze_or_thaw(scene: Scene) -> Scene:
+    """The scene held still, or going on with the latest snapshot."""
+    if scene.view.frozen_at is not None:
+        thawed = replace(scene.view, frozen_at=None)
+        return Scene(scene.latest, scene.latest, thawed)
+    frozen = replace(scene.view, frozen_at=scene.snapshot.now)
+    return Scene(scene.snapshot, scene.latest, frozen)
 
 
 def limit_key(row: LimitRow) -> str:
@@ -128,6 +145,11 @@ def reordered(view: View) -> View:
     """The view with the next order of sessions."""
     names = list(ORDERS)
     return replace(view, order=names[(names.index(view.order) + 1) % len(names)])
+
+
+def rested(view: View) -> View:
+    """The view with nothing hidden: no filter, no large pane, not frozen."""
+    return replace(view, query="", typing=False, enlarged=False, frozen_at=None)
 
 
 def chart_of(snapshot: Snapshot, view: View) -> Chart | None:

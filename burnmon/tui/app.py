@@ -14,45 +14,27 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import App
 from textual.binding import BindingType
-from textual.css.query import NoMatches
-from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import HelpPanel, Input
+from textual.widgets import Input
 
 from burnmon.frame import Scene, View
-from burnmon.frame.burn import NARROW
-from burnmon.frame.events import nothing_found
 from burnmon.frame.explain import copied
-from burnmon.frame.plan import LOW
-from burnmon.frame.view import PANES, SESSIONS, keys_of, moved, reordered
+from burnmon.frame.view import (
+    PANES,
+    SESSIONS,
+    freeze_or_thaw,
+    moved,
+    reordered,
+    with_latest,
+)
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.driver import quiet_driver
-from burnmon.tui.keys import BINDINGS
+from burnmon.tui.feed import Feed, SnapshotReady
+from burnmon.tui.keys import BINDINGS, works
 from burnmon.tui.modal import Explain
-from burnmon.tui.panes import Filter, Pane, Picture
+from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
 from burnmon.tui.theme import BURNMON
-
-Post = Callable[[Snapshot], None]
-Feed = Callable[[Post], Callable[[], None]]
-"""Starts posting snapshots, from any thread; returns what stops it."""
-
-
-class SnapshotReady(Message):
-    """A snapshot has arrived; a newer one takes its place in the queue."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
-
-    def can_replace(self, message: Message) -> bool:
-        """Let the latest win."""
-        return isinstance(message, SnapshotReady)
-
-
-class Main(Screen[None], inherit_bindings=False):
-    """The screen of the panes; all of its keys are in the one list."""
 
 
 class BurnApp(App[None], inherit_bindings=False):
@@ -73,11 +55,11 @@ class BurnApp(App[None], inherit_bindings=False):
         theme: str | None = None,
         zone: str | None = None,
     ) -> None:
-        """``zone`` overrides the snapshot's time zone, ``theme`` burnmon's own."""
+        """``zone`` overrides the snapshot's time zone, ``theme`` burnmon's own if it is known."""
         super().__init__(driver_class=quiet_driver())
         self.animation_level = "none"
         self.register_theme(BURNMON)
-        self.theme = theme or BURNMON.name
+        self.theme = theme if theme in self.available_themes else BURNMON.name
         self.view = View(pane=SESSIONS)
         self._feed, self._mouse, self._zone = feed, mouse, zone
         self._stop: Callable[[], None] | None = None
@@ -112,9 +94,7 @@ class BurnApp(App[None], inherit_bindings=False):
         latest = message.snapshot
         if self._zone is not None:
             latest = replace(latest, zone=self._zone)
-        frozen = self.view.frozen_at is not None and self.scene is not None
-        shown = self.scene.snapshot if frozen and self.scene else latest
-        self.scene = Scene(shown, latest, self.view)
+        self.scene = with_latest(self.scene, latest, self.view)
 
     def look(self, view: View) -> None:
         """Look at the same snapshot in another way."""
@@ -124,6 +104,7 @@ class BurnApp(App[None], inherit_bindings=False):
 
     def watch_scene(self) -> None:
         """Dim and light keys, when some of them changed."""
+        self.set_class(self.view.typing, "-filtering")
         actions = [binding.action.partition("(")[0] for binding in BINDINGS]
         working = tuple(bool(self.check_action(action, ())) for action in actions)
         if working != self._working:
@@ -132,36 +113,7 @@ class BurnApp(App[None], inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None dims a key that cannot do anything now."""
-        scene = self.scene
-        needs: dict[str, Callable[[Scene], Any]] = {
-            "explain": lambda scene: not nothing_found(scene.snapshot),
-            "copy": lambda scene: not nothing_found(scene.snapshot),
-            "filter": lambda scene: scene.snapshot.sessions and self._tall,
-            "order": lambda scene: len(scene.snapshot.sessions) > 1,
-            "reverse": lambda scene: len(scene.snapshot.sessions) > 1,
-            "freeze": lambda scene: True,
-            "enlarge": lambda scene: self._tall and not nothing_found(scene.snapshot),
-            "span": lambda scene: (
-                len(scene.snapshot.charts) > 1 and self.size.width > NARROW
-            ),
-            "move": lambda scene: len(keys_of(scene.snapshot, scene.view)) > 1,
-            "pane": lambda scene: self._tall and not nothing_found(scene.snapshot),
-            "undo": lambda scene: scene.view != self._rested() or self._filtering,
-        }
-        if action not in needs:
-            return True
-        return True if scene is not None and needs[action](scene) else None
-
-    @property
-    def _tall(self) -> bool:
-        return self.size.height > LOW
-
-    @property
-    def _filtering(self) -> bool:
-        return self.has_class("-filtering")
-
-    def _rested(self) -> View:
-        return replace(self.view, query="", enlarged=False, frozen_at=None)
+        return works(action, self.scene, self.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The focused pane takes the keys."""
@@ -185,6 +137,11 @@ class BurnApp(App[None], inherit_bindings=False):
         message.pane.focus()
         self.action_move(message.rows)
 
+    @on(Sessions.Picked)
+    def pick(self, message: Sessions.Picked) -> None:
+        """A click selects a session."""
+        self.look(replace(self.view, session=message.session_id))
+
     def action_order(self) -> None:
         """Step to the next order of sessions."""
         self.look(reordered(self.view))
@@ -203,28 +160,26 @@ class BurnApp(App[None], inherit_bindings=False):
 
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the latest."""
-        if self.scene is None:
-            return
-        now = self.scene.snapshot.now if self.view.frozen_at is None else None
-        self.view = replace(self.view, frozen_at=now)
-        shown = self.scene.snapshot if now else self.scene.latest
-        self.scene = Scene(shown, self.scene.latest, self.view)
+        if self.scene is not None:
+            self.scene = freeze_or_thaw(self.scene)
+            self.view = self.scene.view
 
     def action_undo(self) -> None:
         """Undo the last thing that hides something: filter, size, then freeze."""
-        if self.view.query or self._filtering:
+        if self.view.query or self.view.typing:
             self.query_one(Filter).value = ""
             self.keep_filter()
         elif self.view.enlarged:
             self.action_enlarge()
-        elif self.view.frozen_at is not None:
+        else:
             self.action_freeze()
 
     def action_help(self) -> None:
         """Show the keys, or hide them."""
-        try:
-            self.screen.query_one(HelpPanel).remove()
-        except NoMatches:
+        panel = self.screen.query("HelpPanel")  # by name: its import is slow
+        if panel:
+            panel.remove()
+        else:
             self.action_show_help_panel()
 
     def action_explain(self) -> None:
@@ -240,7 +195,7 @@ class BurnApp(App[None], inherit_bindings=False):
 
     def action_filter(self) -> None:
         """Ask for the words to filter by."""
-        self.add_class("-filtering")
+        self.look(replace(self.view, typing=True))
         self.query_one(Filter).focus()
 
     @on(Input.Changed)
@@ -251,5 +206,5 @@ class BurnApp(App[None], inherit_bindings=False):
     @on(Input.Submitted)
     def keep_filter(self) -> None:
         """Leave the words in force, and give the keys back to the sessions."""
-        self.remove_class("-filtering")
+        self.look(replace(self.view, typing=False))
         self.query_one(f"#{SESSIONS}").focus()

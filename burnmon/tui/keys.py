@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from textual.binding import ActiveBinding, Binding
+from collections.abc import Callable
 
+from textual.binding import ActiveBinding, Binding
+from textual.geometry import Size
+
+from burnmon.frame import Scene
 from burnmon.frame.box import SIDES_FROM, bottom
+from burnmon.frame.burn import NARROW
+from burnmon.frame.events import nothing_found
+from burnmon.frame.plan import LOW
 from burnmon.frame.segments import Line, Segment, width_of
+from burnmon.frame.view import keys_of, rested
 from burnmon.tui.lines import Lines
 
 
@@ -55,6 +63,37 @@ BINDINGS = [
 ]
 _ALWAYS = 2
 """Keys at the end of the footer that stay when there is room for few."""
+
+
+def works(action: str, scene: Scene | None, size: Size) -> bool | None:
+    """Whether a key can do anything now; None dims it."""
+    if action not in _NEEDS:
+        return True
+    return True if scene is not None and _NEEDS[action](scene, size) else None
+
+
+def _found(scene: Scene, _: Size) -> bool:
+    return not nothing_found(scene.snapshot)
+
+
+def _several(scene: Scene, _: Size) -> bool:
+    return len(scene.snapshot.sessions) > 1
+
+
+_NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
+    "explain": _found,
+    "copy": _found,
+    "order": _several,
+    "reverse": _several,
+    "freeze": lambda scene, size: True,
+    "filter": lambda scene, size: bool(scene.snapshot.sessions) and size.height > LOW,
+    "enlarge": lambda scene, size: _found(scene, size) and size.height > LOW,
+    "pane": lambda scene, size: _found(scene, size) and size.height > LOW,
+    "span": lambda scene, size: len(scene.snapshot.charts) > 1 and size.width > NARROW,
+    "move": lambda scene, size: len(keys_of(scene.snapshot, scene.view)) > 1,
+    "undo": lambda scene, size: scene.view != rested(scene.view),
+}
+"""What each action needs; one that is not named here works always."""
 
 
 def footer(bindings: list[ActiveBinding], width: int) -> Line:

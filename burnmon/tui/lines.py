@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from burnmon.frame import Line, Scene, draw
+from burnmon.frame.answer import answer
 from burnmon.frame.segments import STYLES
 
 
@@ -93,6 +94,8 @@ class Part(Lines):
 
     def draw(self) -> None:
         """Show the lines of this part, if there is anything to show yet."""
+        size = (self.size.width, self.size.height)
         if self.scene is not None and self.id and self.size.height:
-            size = (self.size.width, self.size.height)
             self.show(draw(self.id, self.scene, size, low=self.low))
+        elif self.id == "answer":
+            self.show([answer(None, self.size.width)])

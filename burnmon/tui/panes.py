@@ -6,17 +6,23 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import events
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from burnmon.frame import Scene, plan
 from burnmon.frame.plan import LOW
+from burnmon.frame.sessions import row_at
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS
 from burnmon.tui.keys import Footer
 from burnmon.tui.lines import Part
+
+
+class Main(Screen[None], inherit_bindings=False):
+    """The screen of the panes; all of its keys are in the one list."""
 
 
 class Pane(Part, can_focus=True):
@@ -62,6 +68,21 @@ class BurnPane(Pane):
 class Sessions(Pane):
     """One row per conversation."""
 
+    class Picked(Message):
+        """A session was clicked."""
+
+        def __init__(self, session_id: str) -> None:
+            super().__init__()
+            self.session_id = session_id
+
+    def on_click(self, event: events.Click) -> None:
+        """Pick the session below the pointer."""
+        if self.scene is None:
+            return
+        snapshot, view = self.scene.snapshot, self.scene.view
+        if session_id := row_at(snapshot, view, self.size.height, event.y):
+            self.post_message(self.Picked(session_id))
+
     HELP: ClassVar[str | None] = (
         "**Sessions.** `●` burns, `◐` waits for you, `○` is idle. A `+` behind a "
         "cost: some requests have no price. *cold +$*: what the next turn pays to "
@@ -80,7 +101,7 @@ class Filter(Input):
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="filter: project, branch, model, title, state",
+            placeholder="project, branch, model, title, state",
             compact=True,
             id="filter",
         )
@@ -107,7 +128,7 @@ class Picture(Vertical):
         for part in parts:
             yield part.data_bind(Picture.scene)
         yield Footer(id="footer")
-        yield Filter()
+        yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
 
     def watch_scene(self) -> None:
         """Share out again: another number of limits needs other heights."""
