@@ -1,0 +1,91 @@
+"""The recorded day behind ``--demo``, the screenshots and their tests.
+
+Invented by us and deterministic, its clock included. Its requests, readings and
+sessions go through the same sums and the same ``take`` as real ones, so the demo shows
+what the program does. It reads no file but the price table and knows no network.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from burnmon.demo import day
+from burnmon.demo.script import START, ZONE
+from burnmon.live.snapshot import Health, Place, Snapshot
+from burnmon.live.take import Known, take
+from burnmon.live.tally import Tally
+from burnmon.usage import pricing
+from burnmon.usage.limits import stretches
+
+__all__ = ["START", "Recording", "feed", "snapshot"]
+
+TICK = timedelta(seconds=1)
+PLACES = (
+    Place("claude", "~/.claude/projects", True, 214),
+    Place("codex", "~/.codex/sessions", True, 61),
+)
+
+
+class Recording:
+    """The day, played forward: each look must be at the same instant or later."""
+
+    def __init__(self) -> None:
+        self._requests = day.requests()
+        self._instants = [each.at for each in self._requests]
+        self._past = day.past_readings()
+        self._tally = Tally(pricing.load())
+        self._loaded = 0
+
+    def at(self, now: datetime) -> Snapshot:
+        """What the screen may show at an instant of the day."""
+        until = bisect_right(self._instants, now)
+        self._tally.load(self._requests[self._loaded : until])
+        self._loaded = until
+        made = self._requests[:until]
+        sessions = day.sessions(made, now)
+        newest = max(each.last_at for each in sessions.values() if each.last_at)
+        known = Known(
+            sessions=sessions,
+            stretches=stretches([*self._past, *day.readings(made, now)]),
+            alive={},
+            marks=day.marks(now),
+            health=Health(newest, watching=True),
+            scan=None,
+            places=PLACES,
+            zone=ZONE,
+        )
+        return take(known, self._tally, now)
+
+
+def snapshot(at: datetime = START) -> Snapshot:
+    """The day at one instant."""
+    return Recording().at(at)
+
+
+def feed(post: Callable[[Snapshot], None]) -> Callable[[], None]:
+    """Play the day from ``START`` on, a second per second; returns what ends it.
+
+    The thread's timer is the only clock: whatever the machine's says, the demo begins
+    at 14:32:07. After an hour all work is done, and only the countdowns go on.
+    """
+    ended = threading.Event()
+
+    def play() -> None:
+        recording, now = Recording(), START
+        while True:
+            post(recording.at(now))
+            if ended.wait(TICK.total_seconds()):
+                return
+            now += TICK
+
+    thread = threading.Thread(target=play, name="demo", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        ended.set()
+        thread.join(timeout=2)
+
+    return stop
