@@ -64,20 +64,19 @@ class Scene:
     """What the first line and the banners speak of."""
     view: View
 
+    def freeze_or_thaw(self) -> Scene:
+        """The scene held still, or going on with the latest snapshot."""
+        if self.view.frozen_at is not None:
+            thawed = replace(self.view, frozen_at=None)
+            return Scene(self.latest, self.latest, thawed)
+        frozen = replace(self.view, frozen_at=self.snapshot.now)
+        return Scene(self.snapshot, self.latest, frozen)
+
 
 def with_latest(scene: Scene | None, latest: Snapshot, view: View) -> Scene:
     """The scene after a snapshot has arrived; frozen panes keep what they show."""
     frozen = scene is not None and view.frozen_at is not None
     return Scene(scene.snapshot if scene and frozen else latest, latest, view)
-
-
-def freeze_or_thaw(scene: Scene) -> Scene:
-    """The scene held still, or going on with the latest snapshot."""
-    if scene.view.frozen_at is not None:
-        thawed = replace(scene.view, frozen_at=None)
-        return Scene(scene.latest, scene.latest, thawed)
-    frozen = replace(scene.view, frozen_at=scene.snapshot.now)
-    return Scene(scene.snapshot, scene.latest, frozen)
 
 
 def limit_key(row: LimitRow) -> str:

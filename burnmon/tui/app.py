@@ -20,14 +20,7 @@ from textual.widgets import Input
 
 from burnmon.frame import Scene, View
 from burnmon.frame.explain import copied
-from burnmon.frame.view import (
-    PANES,
-    SESSIONS,
-    freeze_or_thaw,
-    moved,
-    reordered,
-    with_latest,
-)
+from burnmon.frame.view import PANES, SESSIONS, moved, reordered, with_latest
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.driver import quiet_driver
 from burnmon.tui.feed import Feed, SnapshotReady
@@ -55,7 +48,7 @@ class BurnApp(App[None], inherit_bindings=False):
         theme: str | None = None,
         zone: str | None = None,
     ) -> None:
-        """``zone`` overrides the snapshot's time zone, ``theme`` burnmon's own if it is known."""
+        """``zone`` overrides the snapshot's, a known ``theme`` burnmon's own."""
         super().__init__(driver_class=quiet_driver())
         self.animation_level = "none"
         self.register_theme(BURNMON)
@@ -63,7 +56,6 @@ class BurnApp(App[None], inherit_bindings=False):
         self.view = View(pane=SESSIONS)
         self._feed, self._mouse, self._zone = feed, mouse, zone
         self._stop: Callable[[], None] | None = None
-        self._working: tuple[bool, ...] = ()
 
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
@@ -103,13 +95,8 @@ class BurnApp(App[None], inherit_bindings=False):
             self.scene = replace(self.scene, view=view)
 
     def watch_scene(self) -> None:
-        """Dim and light keys, when some of them changed."""
+        """Open or close the line for the filter."""
         self.set_class(self.view.typing, "-filtering")
-        actions = [binding.action.partition("(")[0] for binding in BINDINGS]
-        working = tuple(bool(self.check_action(action, ())) for action in actions)
-        if working != self._working:
-            self._working = working
-            self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None dims a key that cannot do anything now."""
@@ -161,7 +148,7 @@ class BurnApp(App[None], inherit_bindings=False):
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the latest."""
         if self.scene is not None:
-            self.scene = freeze_or_thaw(self.scene)
+            self.scene = self.scene.freeze_or_thaw()
             self.view = self.scene.view
 
     def action_undo(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from textual.binding import ActiveBinding, Binding
 from textual.geometry import Size
+from textual.reactive import reactive
 
 from burnmon.frame import Scene
 from burnmon.frame.box import SIDES_FROM, bottom
@@ -123,9 +124,11 @@ def _words(active: ActiveBinding) -> Line:
 class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
-    def on_mount(self) -> None:
-        """Follow the bindings of the screen."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.draw())
+    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
+
+    def watch_scene(self) -> None:
+        """What can be done depends on what is shown."""
+        self.draw()
 
     def on_resize(self) -> None:
         """Choose the keys that fit."""

@@ -127,7 +127,7 @@ class Picture(Vertical):
         ]
         for part in parts:
             yield part.data_bind(Picture.scene)
-        yield Footer(id="footer")
+        yield Footer(id="footer").data_bind(Picture.scene)
         yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
 
     def watch_scene(self) -> None:
