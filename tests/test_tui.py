@@ -213,6 +213,14 @@ async def test_panes(key: str, pane: str) -> None:
         assert fed.app.focused is fed.app.query_one(f"#{pane}")
 
 
+async def test_keys_follow_the_digit() -> None:
+    """Keys typed right after a digit act on its pane."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("1", "j")
+        assert fed.app.view.limit == "claude/default/five_hour"
+
+
 async def test_mouse() -> None:
     """A click picks a session, and the wheel goes on from there."""
     fed = Fed()

@@ -16,7 +16,7 @@ from burnmon.text import clock, money, plain, rate, share, span, tokens
 NARROW = 60
 """Up to this width there is no chart."""
 _FIGURES_WIDTH = 34
-_FIGURES_FROM = 76
+FIGURES_FROM = 76
 """Columns from which figures stand beside the chart instead of in one line above."""
 _AXIS = 6
 """Columns of the level labels at the left of the chart."""
@@ -32,7 +32,7 @@ def burn(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     heading = Heading("2", "Burn", _which(snapshot, drawn), focused, view.enlarged)
     if drawn is None:
         body = [burn_line(snapshot, inner)]
-    elif inner < _FIGURES_FROM:
+    elif inner < FIGURES_FROM:
         body = [
             burn_line(snapshot, inner),
             *chart_lines(drawn, snapshot, inner, rows - 1),

@@ -70,12 +70,13 @@ def level(window: Window) -> str:
     return by_verdict.get(window.verdict, "accent")
 
 
-def verdict(window: Window) -> str:
+def verdict(window: Window, width: int = 13) -> str:
     """The state in a word; loud words are in capitals, for screens without colour."""
     words = {"safe": "safe", "watch": "watch", "runs_out": "RUNS OUT"}
     words |= {"reached": "REACHED", "unknown": "unknown"}
     word = words[window.verdict]
-    if window.forecast is None or window.verdict not in ("watch", "runs_out"):
+    uncertain = window.verdict in ("watch", "runs_out") and width >= 13
+    if window.forecast is None or not uncertain:
         return word
     return f"{word} {share(window.forecast.exhaustion_probability)}"
 
@@ -163,7 +164,7 @@ def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
     table = [
         (Segment(resets(window, snapshot, wording.resets), "dim"), wording.resets),
         (Segment(outcome(window, snapshot)), wording.outcome),
-        (Segment(verdict(window), loud + style), wording.verdict),
+        (Segment(verdict(window, wording.verdict), loud + style), wording.verdict),
         (Segment(source(window, snapshot), "dim"), -wording.source),
     ]
     shown = [(segment, size) for segment, size in table if size]

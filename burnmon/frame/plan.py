@@ -7,7 +7,8 @@ steps on how many sessions: a screen that is left open all day must not jump.
 from __future__ import annotations
 
 from burnmon.frame.answer import banners
-from burnmon.frame.burn import NARROW
+from burnmon.frame.box import inner_width
+from burnmon.frame.burn import FIGURES_FROM, NARROW
 from burnmon.frame.events import nothing_found
 from burnmon.frame.limits import groups
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene
@@ -68,11 +69,11 @@ def _shared(snapshot: Snapshot, width: int, room: int) -> Heights:
     stack = narrow and room >= 16
     wanted = 1 + sum(map(len, groups(snapshot, width, stack=stack)))
     limits = max(2, min(wanted, room // 2))
-    burn, events = _sizes(narrow, room - limits)
+    burn, events = _sizes(width, room - limits)
     rest = room - limits - burn - events
     sessions = min(rest, max(8, _step(len(snapshot.sessions)) + 2))
     if not narrow:
-        grown = min(rest - sessions, 8)
+        grown = min(rest - sessions, 8) if burn > 2 else 0
         burn, rest = burn + grown, rest - grown
         events += rest - sessions
     else:
@@ -80,11 +81,13 @@ def _shared(snapshot: Snapshot, width: int, room: int) -> Heights:
     return {LIMITS: limits, BURN: burn, SESSIONS: sessions, EVENTS: events}
 
 
-def _sizes(narrow: bool, room: int) -> tuple[int, int]:
+def _sizes(width: int, room: int) -> tuple[int, int]:
     """Lines of the burn and events panes, rules included, before any surplus."""
-    if narrow:
+    if width <= NARROW:
         return (2 if room >= 6 else 0), (3 if room >= 11 else 0)
-    burn = min(16, max(4, round(room * 0.36))) if room >= 9 else 0
+    burn = min(16, max(4, round(room * 0.36))) if room >= 9 else 2 * (room >= 6)
+    if burn < 7 and inner_width(width) < FIGURES_FROM:
+        burn = min(burn, 2)  # figures above a chart that low leave nothing of it
     events = min(10, max(3, round(room * 0.2))) if room >= 13 else 0
     return burn, events
 

@@ -108,9 +108,8 @@ class BurnApp(App[None], inherit_bindings=False):
             self.look(replace(self.view, pane=event.widget.id))
 
     def action_pane(self, pane: str) -> None:
-        """Focus a pane; an enlarged one gives way to it."""
-        if self.view.enlarged:
-            self.look(replace(self.view, pane=pane))
+        """Focus a pane; an enlarged one gives way to it, keys go there at once."""
+        self.look(replace(self.view, pane=pane))
         self.call_after_refresh(self.query_one(f"#{pane}").focus)
 
     def action_move(self, rows: int) -> None:
