@@ -20,7 +20,7 @@ from burnmon.live.tally import Tally
 from burnmon.usage import pricing
 from burnmon.usage.limits import stretches
 
-__all__ = ["START", "Recording", "feed", "snapshot"]
+__all__ = ["START", "ZONE", "Recording", "feed", "snapshot"]
 
 TICK = timedelta(seconds=1)
 PLACES = (
