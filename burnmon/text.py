@@ -131,6 +131,12 @@ def clock(at: datetime, zone: str, now: datetime) -> str:
         return f"{there:%H:%M}"
     if abs((there.date() - here.date()).days) < 7:
         return f"{_DAYS[there.weekday()]} {there:%H:%M}"
+    return day(at, zone)
+
+
+def day(at: datetime, zone: str) -> str:
+    """A day of the year: ``14 Dec``."""
+    there = local(at, zone)
     return f"{there.day} {_MONTHS[there.month - 1]}"
 
 

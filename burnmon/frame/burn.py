@@ -11,7 +11,7 @@ from burnmon.frame.graph import Axes, burn_up, ceiling, row_above
 from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
 from burnmon.frame.view import BURN, View, chart_of
 from burnmon.live.snapshot import Burn, Chart, Snapshot
-from burnmon.text import clock, money, plain, rate, share, span, tokens
+from burnmon.text import clock, day, money, plain, rate, share, span, tokens
 
 NARROW = 60
 """Up to this width there is no chart."""
@@ -104,7 +104,10 @@ def _level_word(chart: Chart, level: float) -> str:
 def _instants(axes: Axes, snapshot: Snapshot) -> Line:
     """The times at the left end, at the running instant and at the right end."""
     chart, ruler = axes.chart, [" "] * axes.columns
-    start, end = (_instant(at, snapshot) for at in (chart.starts_at, chart.ends_at))
+    # A week begins and ends on the same day's name, so long spans show dates.
+    dated = chart.ends_at - chart.starts_at >= timedelta(days=6)
+    word = _date if dated else _instant
+    start, end = (word(at, snapshot) for at in (chart.starts_at, chart.ends_at))
     here = round(axes.now * axes.columns)
     _write(ruler, 0, start)
     _write(ruler, axes.columns - len(end), end)
@@ -114,6 +117,10 @@ def _instants(axes: Axes, snapshot: Snapshot) -> Line:
 
 def _instant(at: datetime, snapshot: Snapshot) -> str:
     return clock(at, snapshot.zone, snapshot.now)
+
+
+def _date(at: datetime, snapshot: Snapshot) -> str:
+    return day(at, snapshot.zone)
 
 
 def _write(ruler: list[str], place: int, word: str) -> None:
