@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from burnmon.text import cells
 
 SCHEMA_VERSION = 1
 
@@ -33,3 +35,15 @@ def _plain_value(value: object) -> object:
     if isinstance(value, datetime):
         return instant(value)
     raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def wrapped(words: str, width: int, indent: str = "  ") -> Iterator[str]:
+    """The words in lines of at most ``width`` cells, all but the first indented."""
+    line = ""
+    for word in words.split(" "):
+        if line.strip() and cells(line) + 1 + cells(word) > width:
+            yield line
+            line = indent + word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line

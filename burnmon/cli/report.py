@@ -15,7 +15,7 @@ from typing import Any
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
-from burnmon.cli.output import print_document
+from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.records import UsageError
 from burnmon.usage import pricing
@@ -178,7 +178,7 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
     else:
         yield f"no requests{_span_words(answer)}"
     for note in notes(answer):
-        yield from _wrapped(note, width)
+        yield from wrapped(note, width)
 
 
 def table(found: Report, by: str, width: int) -> list[str]:
@@ -277,14 +277,3 @@ def _span_words(answer: Answer) -> str:
         f" in directories with {question.project!r}" if question.project else "",
     ]
     return "".join(words)
-
-
-def _wrapped(note: str, width: int) -> Iterator[str]:
-    line = ""
-    for word in note.split(" "):
-        if line and text.cells(line) + 1 + text.cells(word) > width:
-            yield line
-            line = f"  {word}"
-        else:
-            line = f"{line} {word}" if line else word
-    yield line
