@@ -1,0 +1,261 @@
+"""The recorded day shows every state, and the README tells what is there."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from burnmon import demo
+from burnmon.cli.commands import COMMANDS
+from burnmon.config import KEYS
+from burnmon.frame import once
+from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
+from burnmon.tui.keys import BINDINGS
+
+README = Path(__file__).parent.parent / "README.md"
+KEY_NAMES = {
+    "slash": "/",
+    "question_mark": "?",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "escape": "esc",
+}
+"""Keys that the README writes as they stand on the keyboard."""
+
+
+@pytest.fixture(scope="module")
+def shown() -> Snapshot:
+    """The instant at which the demo begins."""
+    return demo.snapshot()
+
+
+def row(snapshot: Snapshot, project: str) -> SessionRow:
+    """The newest session of a project."""
+    return next(each for each in snapshot.sessions if each.project == project)
+
+
+def limit(snapshot: Snapshot, label: str) -> LimitRow:
+    """The window of this name."""
+    return next(each for each in snapshot.limits if each.label == label)
+
+
+def after(seconds: float) -> Snapshot:
+    """The demo, so many seconds later."""
+    return demo.snapshot(demo.START + timedelta(seconds=seconds))
+
+
+def test_clock(shown: Snapshot) -> None:
+    """It is 14:32:07 on a Tuesday in Berlin, whatever the machine's clock says."""
+    assert "14:32:07" in once(shown, 120, 36).splitlines()[0]
+    assert (shown.zone, shown.now.weekday()) == ("Europe/Berlin", 1)
+
+
+def test_session_states(shown: Snapshot) -> None:
+    """Sessions burn, wait for their person and idle."""
+    states = {each.project: each.state for each in shown.sessions}
+    assert states["api"] == states["web"] == "burning"
+    assert states["infra"] == states["lab"] == "waiting"
+    assert states["docs"] == states["billing"] == "idle"
+
+
+def test_subagents(shown: Snapshot) -> None:
+    """A burning session has sub-agents at work, and says what it does itself."""
+    api = row(shown, "api")
+    assert api.subagents == 3
+    assert api.doing
+    assert api.cost_per_minute
+    assert api.cost_per_minute > 0
+
+
+def test_spark_has_a_shape(shown: Snapshot) -> None:
+    """The pace of the last half hour rises and falls."""
+    spark = row(shown, "api").spark
+    assert len({round(each, 2) for each in spark}) > 5
+
+
+def test_caches(shown: Snapshot) -> None:
+    """One cache lives an hour, one five minutes, one is cold and has its price."""
+    left = {
+        each.project: each.cache.warm_until - shown.now
+        for each in shown.sessions
+        if each.cache is not None
+    }
+    assert timedelta(minutes=58) < left["api"] <= timedelta(hours=1)
+    assert timedelta(minutes=4) < left["web"] <= timedelta(minutes=5)
+    assert left["docs"] < timedelta(0)
+    docs = row(shown, "docs").cache
+    assert docs is not None
+    assert docs.rebuild_cost
+    assert row(shown, "infra").cache is None
+
+
+def test_unpriced(shown: Snapshot) -> None:
+    """One model has no price, and no figure pretends that it has."""
+    lab = row(shown, "lab")
+    assert lab.cost is None
+    assert lab.unpriced_requests == lab.requests > 0
+    assert shown.unpriced_models == ("acme-large",)
+    assert shown.burn.unpriced_today == lab.requests
+
+
+def test_limits(shown: Snapshot) -> None:
+    """A 5h window is safe, a 7d window runs out and binds, a third has just reset."""
+    five, week = limit(shown, "Claude 5h").window, limit(shown, "Claude 7d").window
+    assert (five.used, five.verdict, five.binding) == (0.61, "safe", False)
+    assert (week.used, week.verdict, week.binding) == (0.83, "runs_out", True)
+    assert shown.answer_level == "alarm"
+    fresh = limit(shown, "Codex 5h").window
+    assert (fresh.used, fresh.reason) == (None, "reset since the last reading")
+
+
+def test_forecasts_learn_from_past_windows(shown: Snapshot) -> None:
+    """Every known window has earlier ones to be judged by."""
+    known = [each.window for each in shown.limits if each.window.used is not None]
+    assert len(known) == 3
+    for window in known:
+        assert window.forecast is not None
+        assert window.forecast.method.endswith("past windows")
+
+
+def test_chart_climbs_like_work(shown: Snapshot) -> None:
+    """The five hours' burn-up rises in steps and rests over lunch."""
+    chart = next(each for each in shown.charts if each.title == "Claude 5h")
+    shares = [share for _, share in chart.points]
+    assert shares == sorted(shares)
+    pauses = [
+        later[0] - sooner[0]
+        for sooner, later in zip(chart.points, chart.points[1:], strict=False)
+    ]
+    assert max(pauses) > timedelta(minutes=40)
+    assert len(shares) > 50
+
+
+def test_events(shown: Snapshot) -> None:
+    """A compaction, a refusal and a limit reached are among the events."""
+    words = " / ".join(event.text for event in shown.events)
+    for piece in ("compacted at 162 k", "another model took over", "limit reached"):
+        assert piece in words
+    assert {event.level for event in shown.events} == {"note", "warning", "alarm"}
+
+
+def test_today(shown: Snapshot) -> None:
+    """The day costs dollars, most of its prompt tokens come from caches."""
+    assert shown.burn.cost_today
+    assert 10 < shown.burn.cost_today < 50
+    assert shown.burn.cache_read_share
+    assert 0.9 < shown.burn.cache_read_share < 1
+
+
+def test_minutes_pass() -> None:
+    """Within two minutes a session ends its turn, one resumes, one begins."""
+    turned = after(60)
+    assert row(turned, "web").state == "waiting"
+    assert row(turned, "infra").state == "burning"
+    assert limit(turned, "Codex 5h").window.used is not None
+    newest = after(100).events[0]
+    assert newest == Event(newest.at, "note", newest.text, "mobile")
+    assert row(after(480), "api").context_tokens < 50_000  # type: ignore[operator]  # it made requests
+
+
+def test_ends_calmly() -> None:
+    """After an hour all work is done, and the demo still stands."""
+    late = after(3 * 3600)
+    assert {each.state for each in late.sessions} == {"idle"}
+    assert not late.burn.cost_per_minute
+
+
+def test_deterministic(shown: Snapshot) -> None:
+    """Two machines at the same instant show the same picture."""
+    again = demo.snapshot()
+    assert once(again, 160, 45) == once(shown, 160, 45)
+    assert again.sessions == shown.sessions
+
+
+def test_playing_equals_jumping() -> None:
+    """Second by second or in one step, the figures are the same."""
+    recording = demo.Recording()
+    for seconds in range(0, 181, 20):
+        played = recording.at(demo.START + timedelta(seconds=seconds))
+    assert once(played, 160, 45) == once(after(180), 160, 45)
+
+
+def test_reads_nothing_but_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file but the price table is opened, and no socket."""
+    opened: list[str] = []
+    watching = [True]
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching and event in ("open", "socket.connect", "os.listdir"):
+            opened.append(str(arguments[0]))
+
+    monkeypatch.setattr(socket, "socket", None)
+    sys.addaudithook(hook)
+    demo.snapshot()
+    watching.clear()
+    expected = re.compile(r"prices\.json$|zoneinfo|tzdata|\.pyc?$|__pycache__")
+    assert [path for path in opened if not expected.search(path)] == []
+
+
+def test_feed() -> None:
+    """The feed posts at once, from its own thread, and stops when it is told to."""
+    posted: list[tuple[Snapshot, str]] = []
+    first = threading.Event()
+
+    def post(snapshot: Snapshot) -> None:
+        posted.append((snapshot, threading.current_thread().name))
+        first.set()
+
+    stop = demo.feed(post)
+    assert first.wait(20)
+    stop()
+    assert posted[0][0].now == demo.START
+    assert {name for _, name in posted} == {"demo"}
+    assert "demo" not in {thread.name for thread in threading.enumerate()}
+
+
+# --- the README ----------------------------------------------------------------------
+
+
+def section(title: str) -> str:
+    """A chapter of the README, without its heading."""
+    return README.read_text("utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def first_cells(text: str) -> str:
+    """The first column of the tables in a text."""
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    return "\n".join(line.split("|")[1] for line in rows[1:])
+
+
+def test_readme_keys() -> None:
+    """The README's table of keys names the keys there are, and no others."""
+    told = re.findall(r"`([^`]+)`", first_cells(section("Keys")))
+    keys = [key for binding in BINDINGS for key in binding.key.split(",")]
+    assert sorted(told) == sorted(KEY_NAMES.get(key, key) for key in keys)
+
+
+def test_readme_commands() -> None:
+    """The README's table of commands names the commands there are, and no others."""
+    told = re.findall(r"`burnmon ?([^`]*)`", first_cells(section("Commands")))
+    assert sorted(told) == sorted(COMMANDS)
+
+
+def test_readme_config_keys() -> None:
+    """The README's example of a config file has every key."""
+    example = section("Configuration").split("```toml")[1].split("```")[0]
+    told = re.findall(r"^\[?(\w+)(?:\]| = )", example, re.MULTILINE)
+    assert set(KEYS) <= set(told)
+
+
+def test_readme_pictures() -> None:
+    """Every picture of the README is there."""
+    for path in re.findall(r"\]\(([^)]+\.png)\)", README.read_text("utf-8")):
+        assert (README.parent / path).is_file(), path
