@@ -232,6 +232,6 @@ def _verdict(window: Window, now: datetime, zone: str) -> str:
 def _origin(window: Window, now: datetime) -> str:
     seen = window.observed_at
     stated = "never stated" if seen is None else f"stated {text.ago(seen, now)}"
-    forecast = window.forecast
+    forecast = None if window.verdict == "reached" else window.forecast
     by = f"; forecast ({forecast.confidence}) by {forecast.method}" if forecast else ""
     return text.plain(f"{window.confidence}: {window.source}, {stated}{by}")

@@ -39,11 +39,11 @@ def _plain_value(value: object) -> object:
 
 def wrapped(words: str, width: int, indent: str = "  ") -> Iterator[str]:
     """The words in lines of at most ``width`` cells, all but the first indented."""
-    line = ""
-    for word in words.split(" "):
+    body = words.lstrip(" ")
+    line = lead = " " * (len(words) - len(body))
+    for word in body.split(" "):
         if line.strip() and cells(line) + 1 + cells(word) > width:
-            yield line
-            line = indent + word
-        else:
-            line = f"{line} {word}" if line else word
+            yield line.rstrip()
+            line = lead = indent
+        line += word if line == lead else f" {word}"
     yield line
