@@ -141,7 +141,7 @@ def test_chart_climbs_like_work(shown: Snapshot) -> None:
 def test_events(shown: Snapshot) -> None:
     """A compaction, a refusal and a limit reached are among the events."""
     words = " / ".join(event.text for event in shown.events)
-    for piece in ("compacted at 162 k", "another model took over", "limit reached"):
+    for piece in ("compacted at 155 k", "another model took over", "limit reached"):
         assert piece in words
     assert {event.level for event in shown.events} == {"note", "warning", "alarm"}
 
