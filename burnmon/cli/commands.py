@@ -225,7 +225,23 @@ COMMANDS = {
                 ("json", "csv"),
                 "json",
             ),
+            Flag(
+                ("--what",),
+                "which facts (default: requests)",
+                "word",
+                "KIND",
+                ("requests", "readings"),
+                "requests",
+            ),
+            Flag(("-o", "--output"), "write this file instead", "word", "FILE"),
         ),
+        more="Cells of the CSV that a spreadsheet could run begin with an apostrophe.",
+        json="requests: [{key, at, agent, session_id, subagent, model, speed, region,\n"
+        "project, branch, input_tokens, output_tokens, cache_write_5m_tokens,\n"
+        "cache_write_1h_tokens, cache_read_tokens, web_searches, incomplete,\n"
+        "cost_usd, prices_dated}], or\n"
+        "readings: [{agent, account, kind, window_minutes, used_percent, resets_at,\n"
+        "observed_at, repeated_at, source}]",
     ),
 }
 """Every command by name; the empty name is what happens without one."""

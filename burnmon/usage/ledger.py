@@ -440,6 +440,13 @@ class Ledger:
         )
         return [held.request() for held in rows]
 
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """The instants of the first and the last request; None if there is none."""
+        first, last = self._db.execute(
+            "SELECT (SELECT min(at) FROM request), (SELECT max(at) FROM request)"
+        ).fetchone()
+        return None if first is None else (_at(first), _at(last))
+
     def session_requests(self, session_ids: Sequence[str]) -> list[Request]:
         """Counted requests of some sessions, whenever they were made."""
         numbers = [self._words_of(each) for each in session_ids]
