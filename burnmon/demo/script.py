@@ -182,7 +182,7 @@ _EARLIER = (
     ("web", "main", SONNET, (("09:30", "12:05"),)),
     ("infra", "ent-108", SOL, (("09:40", "11:40"), ("13:10", "14:10"))),
     ("search", "main", SONNET, (("11:00", "12:10"), ("15:05", "17:45"))),
-    ("mobile", "feat/sync", OPUS, (("15:10", "16:30"), ("16:50", "18:20"))),
+    ("mobile", "feat/sync", OPUS, (("08:40", "10:00"), ("12:50", "14:20"))),
 )
 """A working day before: project, branch, model and the stretches of work."""
 _QUIET = (("search", "main", SONNET, (("16:20", "18:10"),)),)
