@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count as counting
 from pathlib import Path
 from typing import Any
@@ -217,33 +218,22 @@ def test_grandparent_appears(order: list[str], tmp_path: Path) -> None:
 # --- kills ---------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """Stands for a kill inside the transaction."""
-
-
 class Dying(Ledger):
-    """Ends at the n-th write."""
+    """Counts the steps of its database, and ends at one of them."""
 
-    def __init__(self, path: Path | None, writes: int) -> None:
+    def __init__(
+        self, path: Path | None, last: int = 0, end: Callable[[], int] = lambda: 1
+    ) -> None:
+        """``end`` is called at the last step; 1 cuts the running statement off."""
         super().__init__(path)
-        self.left = writes
+        self.steps = 0
+        self._last = last
+        self._end = end
+        self._db.set_progress_handler(self._step, 1)
 
-    def _count_down(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-    def _put_requests(self, requests: Any) -> None:
-        super()._put_requests(requests)
-        self._count_down()
-
-    def _put_readings(self, readings: Any) -> None:
-        super()._put_readings(readings)
-        self._count_down()
-
-    def _put_file(self, state: Any) -> None:
-        super()._put_file(state)
-        self._count_down()
+    def _step(self) -> int:
+        self.steps += 1
+        return self._end() if self.steps == self._last else 0
 
 
 def one_by_one(ledger: Ledger, root: Path) -> None:
@@ -254,61 +244,106 @@ def one_by_one(ledger: Ledger, root: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["one batch", "many"])
-@pytest.mark.parametrize("writes", range(1, 40, 3))
-def test_kill_inside_a_batch(
-    writes: int, together: bool, tmp_path: Path, whole: dict[str, list[Any]]
+ABSORB: dict[str, Callable[[Ledger, Path], object]] = {
+    "one batch": homes.sweep,
+    "many": one_by_one,
+}
+
+
+@pytest.fixture(scope="session", params=sorted(ABSORB))
+def absorbing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Callable[[Ledger, Path], object], int]:
+    """A way to read all files, and how many steps of the database it takes."""
+    absorb = ABSORB[request.param]
+    root = homes.write(tmp_path_factory.mktemp("steps"), FILES)
+    ledger = Dying(None)
+    absorb(ledger, root)
+    ledger.close()
+    return absorb, ledger.steps
+
+
+@pytest.mark.parametrize("share", range(1, 20))
+def test_cut_off(
+    share: int, absorbing: Any, tmp_path: Path, whole: dict[str, list[Any]]
 ) -> None:
     """A transaction that is cut off anywhere leaves nothing behind and nothing out."""
+    absorb, steps = absorbing
     homes.write(tmp_path, FILES)
-    absorb = homes.sweep if together else one_by_one
-    with Dying(tmp_path / "ledger.db", writes) as dying, suppress(Killed):
+    last = 1 + steps * share // 20
+    with Dying(tmp_path / "ledger.db", last) as dying, pytest.raises(LedgerError):
         absorb(dying, tmp_path)
     with Ledger(tmp_path / "ledger.db") as ledger:
         homes.sweep(ledger, tmp_path)
         assert homes.rows(ledger, tmp_path) == whole
 
 
-@pytest.mark.parametrize("writes", range(1, 40, 6))
-def test_same_ledger_goes_on_after_an_interruption(
-    writes: int, tmp_path: Path, whole: dict[str, list[Any]]
+@pytest.mark.parametrize("share", range(1, 20))
+def test_same_ledger_goes_on(
+    share: int, absorbing: Any, tmp_path: Path, whole: dict[str, list[Any]]
 ) -> None:
     """What a ledger remembers of a cut-off transaction does not outlive it."""
+    absorb, steps = absorbing
     homes.write(tmp_path, FILES)
-    with Dying(None, writes) as dying:
-        with suppress(Killed):
-            one_by_one(dying, tmp_path)
+    with Dying(None, 1 + steps * share // 20) as dying:
+        with pytest.raises(LedgerError):
+            absorb(dying, tmp_path)
         homes.sweep(dying, tmp_path)
         assert homes.rows(dying, tmp_path) == whole
+
+
+class Interrupted(Ledger):
+    """Is interrupted from the keyboard, once, in the middle of a transaction."""
+
+    happened = False
+
+    def _put_marks(self, marks: Any) -> None:
+        if not self.happened:
+            self.happened = True
+            raise KeyboardInterrupt
+        super()._put_marks(marks)
+
+
+def test_interruption(tmp_path: Path, whole: dict[str, list[Any]]) -> None:
+    """An interruption that is no error of the database is undone as completely."""
+    homes.write(tmp_path, FILES)
+    with Interrupted(None) as ledger:
+        with pytest.raises(KeyboardInterrupt):
+            homes.sweep(ledger, tmp_path)
+        homes.sweep(ledger, tmp_path)
+        assert homes.rows(ledger, tmp_path) == whole
 
 
 SUICIDE = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import homes, test_ledger
+import test_ledger
 
-class Suicide(test_ledger.Dying):
-    def _count_down(self):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1
 
 root = Path(sys.argv[2])
-test_ledger.one_by_one(Suicide(root / "ledger.db", int(sys.argv[3])), root)
+ledger = test_ledger.Dying(root / "ledger.db", int(sys.argv[3]), end)
+test_ledger.ABSORB[sys.argv[4]](ledger, root)
 """
 
 
-@pytest.mark.parametrize("writes", [2, 14, 33])
+@pytest.mark.parametrize("third", range(3))
 def test_killed_process(
-    writes: int, tmp_path: Path, whole: dict[str, list[Any]]
+    third: int, absorbing: Any, tmp_path: Path, whole: dict[str, list[Any]]
 ) -> None:
     """A process that is killed while it writes leaves a ledger that goes on."""
+    absorb, steps = absorbing
     homes.write(tmp_path, FILES)
-    here = str(Path(__file__).parent)
-    words = [sys.executable, "-c", SUICIDE, here, str(tmp_path), str(writes)]
-    ended = subprocess.run(words, cwd=Path(here).parent, check=False)
-    assert ended.returncode == -9
+    (name,) = (name for name, each in ABSORB.items() if each is absorb)
+    here = Path(__file__).parent
+    given = [str(here), str(tmp_path), str(9 + steps * third // 3), name]
+    ended = subprocess.run(
+        [sys.executable, "-c", SUICIDE, *given], cwd=here.parent, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
     with Ledger(tmp_path / "ledger.db") as ledger:
         assert ledger.writable
         homes.sweep(ledger, tmp_path)

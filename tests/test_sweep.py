@@ -622,6 +622,23 @@ def test_any_broken_line(agent: str, data: Any, junk: bytes) -> None:
     counted_or_read(agent, READERS[agent], broken)
 
 
+@pytest.mark.parametrize("stop", [1, len(M2) // 2, len(M2) - 1])
+def test_file_grows_while_it_is_read(stop: int, tmp_path: Path) -> None:
+    """A line that is completed during the reading is never read as two halves."""
+    place = tmp_path / "a.jsonl"
+    place.write_bytes(M1 + M2[:stop])
+    with open_session(str(place)) as stream:
+        blocks = stream.lines(0)
+        lines, end = next(blocks)
+        with place.open("ab") as writer:
+            writer.write(M2[stop:] + M3)
+        for more in blocks:
+            lines, end = lines + more[0], more[1]
+        whole = (M1 + M2 + M3)[:end].splitlines()
+        assert [line.rstrip() for line in lines] == whole
+        assert (M1 + M2 + M3)[end:].startswith(stream.rest)
+
+
 def test_compressed_stream_counts_unpacked_bytes(tmp_path: Path) -> None:
     """Offsets into a compressed file are those of its text."""
     place = tmp_path / "a.jsonl.zst"
