@@ -239,8 +239,8 @@ def notes(answer: Answer) -> Iterator[str]:
             for model, count in found.unpriced_models
         )
         yield (
-            f"* without a price, so in no dollars: {found.total.unpriced:,} requests of"
-            f" {models}; prices.toml can name one"
+            f"* requests without a price, so in no dollars: {models};"
+            " prices.toml can name one"
         )
     if found.total.incomplete:
         yield (
