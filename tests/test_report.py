@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import homes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +33,6 @@ from burnmon.usage import pricing
 from burnmon.usage.ledger import FileState, Ledger
 from burnmon.usage.pricing import PriceTable
 from burnmon.usage.report import KINDS, Question, Report, moved, report
-from tests import homes
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 PRICES = pricing.load()
@@ -458,7 +458,8 @@ def test_text_says_what_figures_rest_on(
     path.write_bytes(path.read_bytes() + homes.text(odd))
     command.run(arguments(), settings, NOW)
     out = capsys.readouterr().out
-    assert "* requests without a price, so in no dollars: nobody-1 (1);" in out
+    assert "* requests without a price" in out
+    assert "nobody-1 (1)" in out
     assert "lines seen · " in out
     assert f"list prices of {PRICES.dated}" in out
     total = next(line for line in out.splitlines() if line.startswith("total"))
