@@ -9,7 +9,7 @@ everywhere; joining the copies is the ledger's work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,6 +52,9 @@ _NO_USAGE = (
     b'queue-operation"',
     b'bash_progress"',
     b'hook_progress"',
+    b'hook_success"',
+    b'task_reminder"',
+    b'bridge-session"',
     b'last-prompt"',
     b"api-request",
     b'permission-mode"',
@@ -59,6 +62,8 @@ _NO_USAGE = (
 )
 _USER = (b'user"', b'tool_result"')
 _TYPE = b'"type":"'
+GLUED = 8192
+"""How far from its end a line is searched for an object glued behind another."""
 _GLUE = b'}{"'
 """Where two objects share a line; inside a JSON text the quote would be escaped."""
 _KNOWN_TYPES = frozenset(
@@ -218,11 +223,15 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
+    facts.lines = len(lines)
     telling: list[_Line | bytes] = []
     for line in lines:
         at = line.find(_TYPE, 0, 1500)
-        if at >= 0 and line.startswith(_NO_USAGE, at + 8) and _GLUE not in line:
-            facts.lines += 1
+        if (
+            at >= 0
+            and line.startswith(_NO_USAGE, at + 8)
+            and line.find(_GLUE, -GLUED) < 0
+        ):
             if line.startswith(_USER, at + 8):
                 telling.append(line)
             if trail.first_at is None or not trail.session_id:
@@ -236,13 +245,12 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     return facts
 
 
-def _decode(line: bytes, facts: Facts) -> Iterator[_Line]:
+def _decode(line: bytes, facts: Facts) -> Iterable[_Line]:
     """The objects of one physical line; damaged ones are counted, never raised."""
-    facts.lines += 1
     try:
-        yield _decode_line(line)
+        return (_decode_line(line),)
     except UNREADABLE:
-        yield from _damaged(line, facts)
+        return _damaged(line, facts)
 
 
 def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
@@ -561,7 +569,7 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
 
 
 def _undamaged(line: bytes) -> _Line | None:
-    return next(_decode(line, Facts()), None)
+    return next(iter(_decode(line, Facts())), None)
 
 
 def _moves(line: _Line) -> dict[str, str]:

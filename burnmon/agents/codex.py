@@ -9,7 +9,7 @@ original, and that is its identity; a replay whose original was never seen is se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ _QUIET_EVENTS = (
     b"raw_response_item",
 )
 _TURN_ENDS = ("task_complete", "turn_complete", "turn_aborted")
-_CALLS = (b'"function_call"', b'"custom_tool_call"')
+_CALL = b'_call"'
 _KNOWN_TYPES = frozenset(
     [
         "session_meta",
@@ -162,13 +162,14 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
     calls: list[bytes] = []
+    stated: Stated = {}
+    facts.lines = len(lines)
     for line in lines:
-        facts.lines += 1
         if "burst" in trail.memory:
             _replaying(line, trail)
         at = line.find(_TYPE, 0, 200)
         if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
-            if line.startswith(b"response_item", at + 8) and _is_call(line, at):
+            if _CALL in line[at + 8 : at + 120]:
                 calls.append(line)
             continue
         if at >= 0 and line.startswith(b'event_msg"', at + 8):
@@ -176,10 +177,12 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
             if inner >= 0 and line.startswith(_QUIET_EVENTS, inner + 8):
                 continue
         for found in _decode(line, facts):
-            _take(found, found.payload or _Payload(), trail, facts, account)
+            _take(found, found.payload or _Payload(), trail, facts, stated)
             if _ends_turn(found):
                 calls.clear()
     _called(calls, trail)
+    for key, span in stated.items():
+        facts.readings.extend(_reading(key, span, account))
     return facts
 
 
@@ -192,21 +195,21 @@ def _ends_turn(line: _Line) -> bool:
     )
 
 
-def _is_call(line: bytes, at: int) -> bool:
-    head = line[at : at + 120]
-    return any(kind in head for kind in _CALLS)
-
-
-def _decode(line: bytes, facts: Facts) -> Iterator[_Line]:
+def _decode(line: bytes, facts: Facts) -> Iterable[_Line]:
     """The objects of one physical line; damaged ones are counted, never raised."""
     try:
-        yield _decode_line(line)
+        return (_decode_line(line),)
     except UNREADABLE:
-        for each in objects(line, facts.skip):
-            try:
-                yield _decode_loosely(each)
-            except UNREADABLE:
-                facts.skip("shape")
+        return _damaged(line, facts)
+
+
+def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
+    """What can be read of a line with glued objects, broken text or loose types."""
+    for each in objects(line, facts.skip):
+        try:
+            yield _decode_loosely(each)
+        except UNREADABLE:
+            facts.skip("shape")
 
 
 _STAMP = re.compile(rb'"timestamp":\s*"([^"]{10,40})"')
@@ -225,7 +228,7 @@ def _replaying(line: bytes, trail: Trail) -> None:
 
 
 def _take(
-    line: _Line, payload: _Payload, trail: Trail, facts: Facts, account: str
+    line: _Line, payload: _Payload, trail: Trail, facts: Facts, stated: Stated
 ) -> None:
     at = instant(line.timestamp)
     if at is None:
@@ -242,7 +245,7 @@ def _take(
     elif line.type == "compacted":
         _mark(trail, facts, at, "compacted")
     elif line.type == "event_msg":
-        _event(payload, at, trail, facts, account)
+        _event(payload, at, trail, facts, stated)
     elif line.type not in _KNOWN_TYPES:
         facts.meet(line.type[:40] or "no type")
 
@@ -293,14 +296,14 @@ def _context(payload: _Payload, trail: Trail) -> None:
 
 
 def _event(
-    payload: _Payload, at: int, trail: Trail, facts: Facts, account: str
+    payload: _Payload, at: int, trail: Trail, facts: Facts, stated: Stated
 ) -> None:
     kind = payload.type
     if kind == "token_count":
         if payload.info is not None:
             _count(payload.info, at, trail, facts)
         if payload.rate_limits is not None and "burst" not in trail.memory:
-            facts.readings.extend(_readings(payload.rate_limits, at, account))
+            _state(payload.rate_limits, at, stated)
     elif kind in ("task_started", "turn_started", "user_message"):
         trail.last_at, trail.turn = at, "agent"
         if payload.turn_id:
@@ -309,8 +312,8 @@ def _event(
         trail.last_at, trail.turn, trail.doing = at, "person", ""
     elif kind == "thread_name_updated" and payload.thread_name:
         trail.title = payload.thread_name
-    for stated in (payload.error, payload.codex_error_info):
-        if b"usage_limit" in bytes(stated):
+    for refusal in (payload.error, payload.codex_error_info):
+        if b"usage_limit" in bytes(refusal):
             _mark(trail, facts, at, "limit")
             return
 
@@ -420,38 +423,52 @@ def _request(
 # --- limits --------------------------------------------------------------------------
 
 
-def _readings(limits: _Limits, at: int, account: str) -> list[LimitReading]:
+Stated = dict[tuple[str, int, float, float], tuple[int, int]]
+"""Kind, minutes, percent and reset (epoch s) → when first and last stated (ms).
+
+Most lines repeat the figures of the line before.
+"""
+
+
+def _state(limits: _Limits, at: int, stated: Stated) -> None:
     """Windows by length; a null window is unknown, not empty."""
-    when = datetime.fromtimestamp(at / 1000, UTC)
-    readings = []
     for position, each in (
         ("primary", limits.primary),
         ("secondary", limits.secondary),
     ):
         if each is None or each.used_percent is None or not each.window_minutes:
             continue
-        resets_at = moment(each.resets_at)
-        if resets_at is None and each.resets_in_seconds is not None:
-            resets_at = moment(when.timestamp() + each.resets_in_seconds)
-        if resets_at is None or not 0 <= each.used_percent <= 100:
-            continue
-        if not possible(each.window_minutes):
+        resets_at = each.resets_at
+        if not resets_at and each.resets_in_seconds is not None:
+            resets_at = at / 1000 + each.resets_in_seconds
+        if not resets_at:
             continue
         other = limits.limit_id not in (None, "codex")
         kind = f"{limits.limit_id}:{position}" if other else position
-        readings.append(
-            LimitReading(
-                "codex",
-                account,
-                kind,
-                each.window_minutes,
-                each.used_percent / 100,
-                resets_at,
-                when,
-                "codex rollout",
-            )
+        key = (kind, each.window_minutes, each.used_percent, resets_at)
+        first, last = stated.get(key, (at, at))
+        stated[key] = (min(first, at), max(last, at))
+
+
+def _reading(
+    key: tuple[str, int, float, float], span: tuple[int, int], account: str
+) -> Iterator[LimitReading]:
+    """The figure as a reading, unless it cannot be true."""
+    kind, minutes, percent, reset = key
+    resets_at = moment(reset)
+    first, last = (datetime.fromtimestamp(each / 1000, UTC) for each in span)
+    if resets_at is not None and 0 <= percent <= 100 and possible(minutes):
+        yield LimitReading(
+            "codex",
+            account,
+            kind,
+            minutes,
+            percent / 100,
+            resets_at,
+            first,
+            "codex rollout",
+            last,
         )
-    return readings
 
 
 # --- whose turn ----------------------------------------------------------------------
@@ -460,7 +477,7 @@ def _readings(limits: _Limits, at: int, account: str) -> list[LimitReading]:
 def _called(calls: list[bytes], trail: Trail) -> None:
     """Tool and target of the newest call: a program or a file, never its text."""
     for line in reversed(calls):
-        found = next(_decode(line, Facts()), None)
+        found = next(iter(_decode(line, Facts())), None)
         payload = found and found.payload
         if payload and payload.name:
             trail.turn = "agent"

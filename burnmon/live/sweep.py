@@ -10,23 +10,30 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from burnmon.agents import AGENTS, Agent
 from burnmon.config import Root
 from burnmon.records import Facts
 from burnmon.usage.ledger import Change, FileState, Known, Ledger
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 """Bytes read at a time; a longer line grows the block that holds it."""
-BATCH = 32 << 20
+BATCH = 256 << 20
 """Bytes read between two commits while history is absorbed."""
+WORKERS = hasattr(os, "sched_getaffinity") and hasattr(os, "fork")
+"""Whether this system can share the first reading among processors."""
+WORTH_WORKERS = 100 << 20
+"""Bytes from which that pays."""
 LONGEST_LINE = 256 << 20
 """A line beyond this is no session line; it is skipped and counted."""
+NEWLINE = 10
 TAIL = 4096
 """Bytes before the offset whose digest shows that a file was only extended."""
 
@@ -160,6 +167,24 @@ class Sweep:
             found.mtime_ns,
         )
 
+    def absorb_history(
+        self, found: Sequence[Found], since: datetime | None = None
+    ) -> None:
+        """Read and absorb files with all processors, if that is worth it.
+
+        For commands that wait for it; it forks, so no thread may run beside it.
+        """
+        new = [each for each in found if each.path not in self.known]
+        workers = len(os.sched_getaffinity(0)) if WORKERS else 1
+        if workers > 1 and sum(each.size for each in new) >= WORTH_WORKERS:
+            from burnmon.live.workers import read_ahead
+
+            for read in read_ahead(new, workers, BATCH):
+                self._commit(read, since)
+            found = [each for each in found if each.path not in self.known]
+        for _ in self.absorb(found, since):
+            pass
+
     def absorb(
         self, found: Iterable[Found], since: datetime | None = None
     ) -> Iterator[tuple[Read, list[Change]]]:
@@ -196,44 +221,51 @@ class Sweep:
             return []
 
     def _read_new(self, found: Found) -> tuple[FileState, Facts]:
-        agent = AGENTS[found.agent]
         state = self.ledger.file(found.path) if found.path in self.known else None
-        if state is None or state.reader != agent.version:
-            state = self._unread(found, agent)
-        total = Facts()
-        with open_session(found.path) as stream:
-            # A change that left the size alone is no extension either.
-            if state.size == found.size or not stream.continues(
-                state.offset, state.tail
-            ):
-                state = self._unread(found, agent)
-            for lines, end in stream.lines(state.offset):
-                _add(total, agent.read(lines, state.trail, found.account))
-                state.offset = end
-            state.tail = stream.digest(state.offset)
-            total.skipped = {**total.skipped, **stream.skipped}
-            rest = stream.rest
-        state.lines += total.lines
-        state.sightings += len(total.sightings)
-        _count(state.skipped, total.skipped)
-        _count(state.unknown, total.unknown)
-        if rest.rstrip().endswith(b"}"):
-            _peek(agent, rest, state, total, found.account)
-        state.inode, state.size, state.mtime_ns = (
-            found.inode,
-            found.size,
-            found.mtime_ns,
-        )
-        return state, total
+        return read_file(found, state)
 
-    def _unread(self, found: Found, agent: Agent) -> FileState:
-        return FileState(
-            found.agent,
-            found.account,
-            found.path,
-            agent.version,
-            trail=agent.trail(found.below),
-        )
+
+def read_file(found: Found, state: FileState | None) -> tuple[FileState, Facts]:
+    """What a file states beyond what was read of it; ``None`` if nothing was.
+
+    Raises OSError when it cannot be read.
+    """
+    agent = AGENTS[found.agent]
+    if state is None or state.reader != agent.version:
+        state = _unread(found, agent)
+    total = Facts()
+    with open_session(found.path) as stream:
+        # A change that left the size alone is no extension either.
+        if state.size == found.size or not stream.continues(state.offset, state.tail):
+            state = _unread(found, agent)
+        for lines, end in stream.lines(state.offset):
+            _add(total, agent.read(lines, state.trail, found.account))
+            state.offset = end
+        state.tail = stream.digest(state.offset)
+        total.skipped = {**total.skipped, **stream.skipped}
+        rest = stream.rest
+    state.lines += total.lines
+    state.sightings += len(total.sightings)
+    _count(state.skipped, total.skipped)
+    _count(state.unknown, total.unknown)
+    if rest.rstrip().endswith(b"}"):
+        _peek(agent, rest, state, total, found.account)
+    state.inode, state.size, state.mtime_ns = (
+        found.inode,
+        found.size,
+        found.mtime_ns,
+    )
+    return state, total
+
+
+def _unread(found: Found, agent: Agent) -> FileState:
+    return FileState(
+        found.agent,
+        found.account,
+        found.path,
+        agent.version,
+        trail=agent.trail(found.below),
+    )
 
 
 def _peek(
@@ -306,6 +338,28 @@ class SessionStream:
 
     def lines(self, offset: int) -> Iterator[tuple[list[bytes], int]]:
         """Blocks of complete lines, each with the offset behind it."""
+        if os.fstat(self._file).st_size - offset > LONGEST_LINE:
+            yield from self._guarded(offset)
+            return
+        with self._open() as file:
+            file.seek(offset)
+            while not self.rest and (lines := file.readlines(BLOCK)):
+                # A writer may end a line meanwhile: its halves are not two lines.
+                whole = next(
+                    (n for n, line in enumerate(lines) if line[-1] != NEWLINE),
+                    len(lines),
+                )
+                self.rest = b"".join(lines[whole : whole + 1])
+                if whole:
+                    offset += sum(map(len, lines[:whole]))
+                    yield lines[:whole], offset
+
+    def _open(self) -> BinaryIO:
+        # Iterating a buffered file finds lines several times faster than splitting.
+        return open(self._file, "rb", buffering=1 << 18, closefd=False)
+
+    def _guarded(self, offset: int) -> Iterator[tuple[list[bytes], int]]:
+        """Lines of a file large enough to hold one that must not fill the memory."""
         waiting: list[bytes] = []
         size = 0
         while block := self.read(BLOCK, offset + size):
@@ -357,3 +411,6 @@ class ZstandardStream(SessionStream):
 
     def read(self, size: int, offset: int) -> bytes:
         return self._bytes[offset : offset + size]
+
+    def _open(self) -> BinaryIO:
+        return BytesIO(self._bytes)

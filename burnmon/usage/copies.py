@@ -73,19 +73,11 @@ def join(a: Held, b: Held) -> Held:
     """
     line = a if _fullness(a) >= _fullness(b) else b
     owner = a if _priority(a) <= _priority(b) else b
-    return owner._replace(
-        counted=0,
-        model=line.model,
-        input=line.input,
-        output=line.output,
-        cache_read=line.cache_read,
-        cache_write_5m=line.cache_write_5m,
-        cache_write_1h=line.cache_write_1h,
-        web_searches=line.web_searches,
-        final=line.final,
-        speed=line.speed,
-        region=line.region,
-    )
+    counted = max(a.counted, b.counted)
+    if line is owner and owner.counted == counted:
+        return owner
+    # Positional, because this runs for every second line of a scan.
+    return Held._make((*owner[:2], counted, *owner[3:6], *line[6:16], *owner[16:]))
 
 
 def _fullness(held: Held) -> tuple[Any, ...]:

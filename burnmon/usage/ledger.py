@@ -13,8 +13,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,9 @@ from burnmon.records import (
 )
 from burnmon.usage.copies import WORD_PLACES, WORDS, Held, join
 from burnmon.usage.schema import lock, open_tables, transaction
+
+MOST_KEYS = 500_000
+"""Keys remembered while a ledger is filled: some 30 MB."""
 
 
 @dataclass(slots=True)
@@ -110,13 +114,19 @@ class Ledger:
         self._words: dict[str, int] = {}
         self._texts: dict[int, str] = {}
         self._origins: set[str] | None = None
+        self._all: set[int] | None = None if self._holds_requests() else set()
+        """Every key of the ledger, kept while it is filled for the first time."""
+
+    def _holds_requests(self) -> bool:
+        row = self._db.execute("SELECT EXISTS (SELECT 1 FROM request)").fetchone()
+        return bool(row[0])
 
     def claim(self) -> bool:
         """Try to become the writer; whether that succeeded."""
         if not self.writable and self.path is not None:
             self._lock = lock(self.path)
             self.writable = self._lock is not None
-            self._origins = None
+            self._origins = self._all = None
         return self.writable
 
     def release(self) -> None:
@@ -192,12 +202,12 @@ class Ledger:
         horizon = -(2**62) if since is None else _ms(since)
         try:
             with transaction(self._db):
+                self._known_origins()
+                self._put_files([state for state, _ in read])
                 changes = self._take(read)
                 promoted = self._admit_replays(read)
-                for state, facts in read:
-                    self._put_readings(facts.readings)
-                    self._put_marks(facts.marks)
-                    self._put_file(state)
+                self._put_readings(chain.from_iterable(f.readings for _, f in read))
+                self._put_marks(chain.from_iterable(f.marks for _, f in read))
         except BaseException as error:
             self._forget()
             if isinstance(error, sqlite3.Error):
@@ -215,6 +225,7 @@ class Ledger:
     def _forget(self) -> None:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
+        self._all = None
         self._words.clear()
         self._texts.clear()
 
@@ -228,7 +239,7 @@ class Ledger:
                 held = self._held(sighting, state, first)
                 seen = incoming.get(held.key)
                 incoming[held.key] = held if seen is None else join(seen, held)
-        existing = self._fetch(incoming)
+        existing = self._fetch(self._maybe_held(incoming))
         changes: list[tuple[Held | None, Held]] = []
         for key, held in incoming.items():
             old = existing.get(key)
@@ -238,18 +249,28 @@ class Ledger:
         self._put_requests([new for _, new in changes])
         return changes
 
+    def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
+        """Keys that the ledger may hold; looking up each one is the dear part."""
+        if self._all is None:
+            return keys
+        asked = set(keys)
+        held = asked & self._all
+        self._all |= asked
+        if len(self._all) > MOST_KEYS:
+            self._all = None
+        return held
+
     def _judged(self, held: Held) -> Held:
         """A replay counts once its original's file is here: then it states new work."""
-        counted = held.standing == COUNTED or (
-            held.standing == REPLAYED and held.origin in self._known_origins()
-        )
-        return held._replace(counted=int(counted))
+        if held.standing != REPLAYED:
+            return held
+        return held._replace(counted=int(held.origin in self._known_origins()))
 
     def _held(self, sighting: Sighting, state: FileState, first: int | None) -> Held:
         return Held(
             sighting.key,
             sighting.at,
-            0,
+            int(sighting.standing == COUNTED),
             sighting.standing,
             sighting.origin,
             state.agent,
@@ -317,61 +338,42 @@ class Ledger:
     def _put_requests(self, requests: Sequence[Held]) -> None:
         if not requests:
             return
-        numbers: dict[str, int] = {}
-        for held in requests:
-            if held.file not in numbers:
-                numbers[held.file] = self._file_number(held.file, held.agent)
+        files = self._file_numbers({held.file for held in requests})
+        words, number = self._words, self._number
         rows = []
-        for held in sorted(requests):
+        for held in requests:
             cells: list[Any] = list(held)
             for place in WORD_PLACES:
-                cells[place] = self._number(cells[place])
-            cells[-1] = numbers[held.file]
+                text = cells[place]
+                cells[place] = words[text] if text in words else number(text)
+            cells[-1] = files[held.file]
             rows.append(cells)
         places = ",".join("?" * len(Held._fields))
-        self._db.executemany(f"INSERT OR REPLACE INTO request VALUES ({places})", rows)
-
-    def _file_number(self, path: str, agent: str) -> int:
-        row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
-        if row is not None:
-            return int(row[0])
-        self._put_file(FileState(agent, "", path))
-        return self._file_number(path, agent)
-
-    def _put_file(self, state: FileState) -> None:
-        trail = state.trail
-        row = (
-            state.agent,
-            state.account,
-            state.path,
-            state.reader,
-            state.inode,
-            state.size,
-            state.mtime_ns,
-            state.offset,
-            state.tail,
-            state.lines,
-            state.sightings,
-            json.dumps(state.skipped, sort_keys=True),
-            json.dumps(state.unknown, sort_keys=True),
-            trail.session_id,
-            trail.own_id,
-            trail.first_at,
-            trail.last_at,
-            json.dumps(asdict(trail), sort_keys=True),
+        updates = ", ".join(f"{each} = excluded.{each}" for each in Held._fields[1:])
+        self._db.executemany(
+            f"INSERT INTO request VALUES ({places})"
+            f" ON CONFLICT(key) DO UPDATE SET {updates}",
+            rows,
         )
-        self._db.execute(
-            "INSERT INTO file (agent, account, path, reader, inode, size, mtime_ns,"
-            " offset, tail, lines, sightings, skipped, unknown, session, own, first_at,"
-            " last_at, trail) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT(path) DO UPDATE SET agent=excluded.agent,"
-            " account=excluded.account, reader=excluded.reader, inode=excluded.inode,"
-            " size=excluded.size, mtime_ns=excluded.mtime_ns, offset=excluded.offset,"
-            " tail=excluded.tail, lines=excluded.lines, sightings=excluded.sightings,"
-            " skipped=excluded.skipped, unknown=excluded.unknown,"
-            " session=excluded.session, own=excluded.own, first_at=excluded.first_at,"
-            " last_at=excluded.last_at, trail=excluded.trail",
-            row,
+
+    def _file_numbers(self, paths: Iterable[str]) -> dict[str, int]:
+        wanted = list(paths)
+        marks = ",".join("?" * len(wanted))
+        return dict(
+            self._db.execute(
+                f"SELECT path, id FROM file WHERE path IN ({marks})", wanted
+            ).fetchall()
+        )
+
+    def _put_files(self, states: Iterable[FileState]) -> None:
+        columns = f"{_FILE_COLUMNS}, session, own, first_at, last_at, trail"
+        names = columns.split(", ")
+        updates = ", ".join(f"{each} = excluded.{each}" for each in names)
+        places = ",".join("?" * len(names))
+        self._db.executemany(
+            f"INSERT INTO file ({columns}) VALUES ({places})"
+            f" ON CONFLICT(path) DO UPDATE SET {updates}",
+            [_file_row(state) for state in states],
         )
 
     def _put_readings(self, readings: Iterable[LimitReading]) -> None:
@@ -585,6 +587,30 @@ def _column(name: str) -> str:
     if name not in Held._fields:
         raise ValueError(f"no column {name!r}")
     return name
+
+
+def _file_row(state: FileState) -> tuple[Any, ...]:
+    trail = state.trail
+    return (
+        state.agent,
+        state.account,
+        state.path,
+        state.reader,
+        state.inode,
+        state.size,
+        state.mtime_ns,
+        state.offset,
+        state.tail,
+        state.lines,
+        state.sightings,
+        json.dumps(state.skipped, sort_keys=True),
+        json.dumps(state.unknown, sort_keys=True),
+        trail.session_id,
+        trail.own_id,
+        trail.first_at,
+        trail.last_at,
+        json.dumps({each.name: getattr(trail, each.name) for each in fields(trail)}),
+    )
 
 
 def _file_state(row: Sequence[Any]) -> FileState:

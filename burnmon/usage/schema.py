@@ -33,7 +33,9 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX file_session ON file(session);
     CREATE TABLE request (
-        key INTEGER PRIMARY KEY,
+        -- Rows lie in the order of arrival: keys are random, and a table sorted by
+        -- them would rewrite most of its pages with every commit of a first scan.
+        key INTEGER NOT NULL UNIQUE,
         at INTEGER NOT NULL,               -- epoch ms
         counted INTEGER NOT NULL, standing INTEGER NOT NULL, origin INTEGER NOT NULL,
         agent INTEGER NOT NULL, model INTEGER NOT NULL,
@@ -44,7 +46,7 @@ MIGRATIONS: tuple[str, ...] = (
         session INTEGER NOT NULL, subagent INTEGER NOT NULL,
         project INTEGER NOT NULL, branch INTEGER NOT NULL, version INTEGER NOT NULL,
         file_first INTEGER NOT NULL, file INTEGER NOT NULL
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX request_at ON request(at);
     CREATE INDEX request_session ON request(session);
     CREATE INDEX request_replayed ON request(origin) WHERE standing = 1;
@@ -135,6 +137,7 @@ def prepare(db: sqlite3.Connection, writable: bool) -> None:
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA mmap_size = 268435456")
     db.execute("PRAGMA cache_size = -32768")
+    db.execute("PRAGMA wal_autocheckpoint = 8192")
 
 
 def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
