@@ -38,11 +38,14 @@ def _plain_value(value: object) -> object:
 
 
 def wrapped(words: str, width: int, indent: str = "  ") -> Iterator[str]:
-    """The words in lines of at most ``width`` cells, all but the first indented."""
+    """The words in lines of at most ``width`` cells, all but the first indented.
+
+    A mark at the beginning keeps its first word; a word that is too long stands out.
+    """
     body = words.lstrip(" ")
     line = lead = " " * (len(words) - len(body))
     for word in body.split(" "):
-        if line.strip() and cells(line) + 1 + cells(word) > width:
+        if cells(line.strip()) > 1 and cells(line) + 1 + cells(word) > width:
             yield line.rstrip()
             line = lead = indent
         line += word if line == lead else f" {word}"
