@@ -23,9 +23,13 @@ SPANS = (
 def charts(
     stated: Sequence[tuple[Window, Stretch]], tally: Tally, now: datetime
 ) -> tuple[Chart, ...]:
-    """Windows by how they threaten, then dollars by span."""
+    """Windows, those of the most threatened account first; then dollars by span."""
     known = [each for each in stated if each[0].used is not None]
-    known.sort(key=lambda each: (not each[0].binding, -_chance(each[0])))
+    threat: dict[tuple[str, str], float] = {}
+    for window, _ in known:
+        account = (window.agent, window.account)
+        threat[account] = max(threat.get(account, 0.0), _chance(window))
+    known.sort(key=lambda each: -threat[each[0].agent, each[0].account])
     shares = [_share(window, stretch, now) for window, stretch in known]
     return (*shares, *(_dollars(each, tally, now) for each in SPANS))
 

@@ -37,7 +37,7 @@ from burnmon.records import (
 )
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Change, FileState, Ledger
-from burnmon.usage.limits import Series, Stretch, series, stretches
+from burnmon.usage.limits import Series, Stretch, extended, series
 
 HORIZON = timedelta(days=8)
 """How far back sums are kept in memory: the longest chart and window, and a day."""
@@ -94,9 +94,8 @@ class Engine:
         self.scan: Scan | None = None
         self._trails: dict[str, dict[tuple[str, str], tuple[str, str, Trail]]] = {}
         self._sessions: dict[str, Session] = {}
-        self._readings: dict[Series, list[LimitReading]] = {}
         self._stretches: dict[Series, tuple[Stretch, ...]] = {}
-        self._marks: list[Mark] = []
+        self._marks: dict[Mark, None] = {}
         self._stated: dict[str, Any] = {}
         self._alive: dict[str, Alive] = {}
         self._files: dict[Root, int] = {}
@@ -122,7 +121,7 @@ class Engine:
             older = self.ledger.session_requests(long[start : start + 500])
             self.tally.load(each for each in older if each.key not in held)
         self._read_limits(self.ledger.readings(now - READING_HORIZON))
-        self._marks = self.ledger.marks(self._since)
+        self._marks = dict.fromkeys(self.ledger.marks(self._since))
         self._version = self.ledger.version()
 
     def _follow(self, agent: str, account: str, trail: Trail) -> None:
@@ -137,14 +136,11 @@ class Engine:
         self._sessions[trail.session_id] = session_of(list(files.values()))
 
     def _read_limits(self, readings: Iterable[LimitReading]) -> None:
-        touched = set()
+        fresh: dict[Series, list[LimitReading]] = {}
         for each in readings:
-            key = series(each)
-            self._readings.setdefault(key, []).append(each)
-            touched.add(key)
-        for key in touched:
-            self._readings[key] = merged = _merged(self._readings[key])
-            self._stretches[key] = stretches(merged)[key]
+            fresh.setdefault(series(each), []).append(each)
+        for key, new in fresh.items():
+            self._stretches[key] = extended(self._stretches.get(key, ()), new)
 
     # --- what the files say now ------------------------------------------------------
 
@@ -161,7 +157,7 @@ class Engine:
             changed = True
             self._apply(states, changes)
             self._read_limits(readings)
-            self._marks.extend(marks)
+            self._marks.update(dict.fromkeys(marks))
         return changed
 
     def _absorbed(
@@ -191,7 +187,7 @@ class Engine:
         for agent, account, trail in self.ledger.trails(since):
             self._follow(agent, account, trail)
         self._read_limits(self.ledger.readings(since))
-        self._marks = self.ledger.marks(self._since)
+        self._marks = dict.fromkeys(self.ledger.marks(self._since))
         return True
 
     def claim(self) -> None:
@@ -227,7 +223,7 @@ class Engine:
             sessions=sessions,
             stretches=self._stretches,
             alive=self._alive,
-            marks=self._marks,
+            marks=tuple(self._marks),
             health=Health(
                 newest,
                 self.watching,
@@ -290,24 +286,6 @@ def session_of(files: Sequence[tuple[str, str, Trail]]) -> Session:
 
 def _instant(ms: int | None) -> datetime | None:
     return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _merged(readings: Sequence[LimitReading]) -> list[LimitReading]:
-    """Readings with repetitions of one figure made one."""
-    kept: dict[tuple[object, ...], LimitReading] = {}
-    for each in readings:
-        key = (each.kind, each.resets_at, each.used, each.source)
-        seen = kept.get(key)
-        last = each.repeated_at or each.observed_at
-        if seen is None:
-            kept[key] = replace(each, repeated_at=last)
-            continue
-        kept[key] = replace(
-            seen,
-            observed_at=min(seen.observed_at, each.observed_at),
-            repeated_at=max(seen.repeated_at or last, last),
-        )
-    return list(kept.values())
 
 
 def alive(root: Path) -> Iterator[Alive]:

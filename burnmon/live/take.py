@@ -5,7 +5,7 @@ Pure: facts, sums and prices come in as values, words and figures go out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -160,7 +160,7 @@ def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
 def _missing(
     limits: Sequence[LimitRow], rows: Sequence[SessionRow]
 ) -> tuple[MissingLimit, ...]:
-    stated = {row.window.agent for row in limits if row.window.used is not None}
+    stated = {row.window.agent for row in limits}
     working = {row.agent for row in rows}
     return tuple(
         MissingLimit(agent, agent.capitalize(), *REMEDY[agent])
@@ -372,9 +372,7 @@ def _answer(
 ) -> tuple[str, Level]:
     """The first line, and how loudly it is said."""
     said = [
-        (_urgency(row.window), _about(row, now, zone))
-        for row in limits
-        if row.window.binding and row.window.used is not None
+        (_urgency(row.window), _about(row, now, zone)) for row in _worth_saying(limits)
     ]
     said.sort(key=lambda each: -each[0])
     words = [sentence for _, sentence in said]
@@ -387,6 +385,21 @@ def _answer(
         words.append(f"{burning} burning at {pace}")
     level: Level = "unknown" if not said else _LEVELS[said[0][0]]
     return " · ".join(words), level
+
+
+def _worth_saying(limits: Sequence[LimitRow]) -> Iterator[LimitRow]:
+    """The window that binds, and the next to reset: is the work stopped, and soon?"""
+    seen = set()
+    for row in limits:
+        window = row.window
+        if window.used is None:
+            continue
+        account = (window.agent, window.account)
+        # Rows come binding first, then by length: the second one resets the soonest.
+        if window.binding or (account, "next") not in seen:
+            if not window.binding:
+                seen.add((account, "next"))
+            yield row
 
 
 _LEVELS: dict[int, Level] = {

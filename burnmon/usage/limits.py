@@ -64,6 +64,32 @@ def stretches(readings: Iterable[LimitReading]) -> dict[Series, tuple[Stretch, .
     }
 
 
+def extended(
+    past: Sequence[Stretch], fresh: Iterable[LimitReading]
+) -> tuple[Stretch, ...]:
+    """A series with new readings: only the windows they may belong to are made anew."""
+    new = list(fresh)
+    earliest = min(each.resets_at for each in new) - 2 * SAME_RESET
+    settled = [each for each in past if each.resets_at < earliest]
+    open_ones = [each for stretch in past[len(settled) :] for each in stretch.readings]
+    return (*settled, *_clusters(_merged([*open_ones, *new])))
+
+
+def _merged(readings: Iterable[LimitReading]) -> list[LimitReading]:
+    """Repetitions of one figure made one reading, by reset."""
+    kept: dict[tuple[object, ...], LimitReading] = {}
+    for each in readings:
+        key = (each.kind, each.resets_at, each.used, each.source)
+        last = each.repeated_at or each.observed_at
+        seen = kept.get(key, each)
+        kept[key] = replace(
+            seen,
+            observed_at=min(seen.observed_at, each.observed_at),
+            repeated_at=max(seen.repeated_at or seen.observed_at, last),
+        )
+    return sorted(kept.values(), key=lambda each: each.resets_at)
+
+
 def _clusters(readings: Sequence[LimitReading]) -> Iterable[Stretch]:
     cluster: list[LimitReading] = []
     for each in readings:
