@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import homes
 import pytest
 
 from burnmon import cli, config
@@ -18,7 +19,6 @@ from burnmon.cli.checkup import Checkup
 from burnmon.config import Settings
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
-from tests import homes
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 EVERYTHING_WELL = {"statusLine": {"type": "command", "command": "burnmon statusline"}}

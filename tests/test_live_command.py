@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import homes
 import pytest
 
 from burnmon import cli, config, text
@@ -21,7 +22,6 @@ from burnmon.frame.segments import Segment
 from burnmon.live.sweep import Found
 from burnmon.records import UsageError
 from burnmon.usage.ledger import Ledger
-from tests import homes
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
 
