@@ -16,16 +16,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from burnmon.agents import AGENTS
 from burnmon.config import Root, Settings
 from burnmon.live.snapshot import Health, Place, Scan, Snapshot
 from burnmon.live.status import write_state
-from burnmon.live.sweep import Found, Sweep
-from burnmon.live.take import Known, take
-from burnmon.live.tally import Tally
+from burnmon.live.take import Known, midnight, take
+from burnmon.live.tally import RECENT, Tally
 from burnmon.records import (
     Alive,
     BurnmonError,
@@ -38,6 +37,9 @@ from burnmon.records import (
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.limits import Series, Stretch, extended, series
+
+if TYPE_CHECKING:
+    from burnmon.live.sweep import Found, Sweep
 
 HORIZON = timedelta(days=8)
 """How far back sums are kept in memory: the longest chart and window, and a day."""
@@ -82,10 +84,16 @@ def open_ledger(settings: Settings) -> tuple[Ledger, str]:
 class Engine:
     """What is known now, kept up step by step; no thread, no clock of its own."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, now: datetime) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        now: datetime,
+        since: datetime | None = None,
+    ) -> None:
+        """``since``: how far back sums are kept, ``HORIZON`` if it is not given."""
         self.settings = settings
         self.ledger = ledger
-        self.sweep = Sweep(ledger, roots_of(settings))
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         self.tally = Tally(prices)
         self.failure = ""
@@ -100,13 +108,19 @@ class Engine:
         self._alive: dict[str, Alive] = {}
         self._files: dict[Root, int] = {}
         self._version = -1
-        self._since = now
+        self._since = now - HORIZON if since is None else since
         self._load(now)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The agents' files; loaded when they are first looked at, never to peek."""
+        from burnmon.live.sweep import Sweep
+
+        return Sweep(self.ledger, roots_of(self.settings))
 
     # --- what the ledger knows already -----------------------------------------------
 
     def _load(self, now: datetime) -> None:
-        self._since = now - HORIZON
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
         long = [
@@ -193,7 +207,7 @@ class Engine:
     def claim(self) -> None:
         """Become the writer when the one there was is gone."""
         if not self.ledger.writable and self.ledger.claim():
-            self.sweep = Sweep(self.ledger, self.sweep.roots)
+            del self.sweep
 
     def look_around(self) -> None:
         """The registries of running sessions, and how many files each root has."""
@@ -313,12 +327,14 @@ def _lives(pid: int) -> bool:
 
 
 def peek(settings: Settings, now: datetime) -> Snapshot:
-    """A snapshot of what the ledger knows, without looking at any session file."""
-    if not settings.ledger_file.exists():
-        with Ledger(None) as ledger:
-            return Engine(settings, ledger, now).snapshot(now)
-    with Ledger(settings.ledger_file) as ledger:
-        return Engine(settings, ledger, now).snapshot(now)
+    """What the ledger knows of today, without looking at any session file.
+
+    Sums of sessions and charts begin today; limits and the pace are whole.
+    """
+    path = settings.ledger_file
+    with Ledger(path if path.exists() else None) as ledger:
+        since = min(midnight(now, settings.zone), now - RECENT)
+        return Engine(settings, ledger, now, since).snapshot(now)
 
 
 def once(settings: Settings, now: datetime) -> Snapshot:
@@ -530,6 +546,8 @@ class Feeder:
         engine.watching = self._observer is not None
 
     def _existing_trees(self) -> set[str]:
+        from burnmon.agents import AGENTS
+
         trees = [
             root.path / tree
             for root in roots_of(self.settings)
