@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import pty
 import re
+import signal
+import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,6 +19,7 @@ from typing import Any
 import homes
 import pytest
 
+import burnmon
 from burnmon import cli, config, text
 from burnmon.cli import live as command
 from burnmon.cli.catchup import INTERVAL, PATIENCE, Progress
@@ -21,6 +27,7 @@ from burnmon.config import Settings
 from burnmon.frame.segments import Segment
 from burnmon.live.sweep import Found
 from burnmon.records import UsageError
+from burnmon.tui.app import BurnApp
 from burnmon.usage.ledger import Ledger
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
@@ -138,6 +145,49 @@ def test_colours_change_no_text(
     assert any("\x1b[" in line for line in painted)
     bare = [re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in painted]
     assert bare == frame(capsys, settings)
+
+
+# Leaving
+
+
+async def test_interrupt_ends_with_130() -> None:
+    """Ctrl-C on the screen is the end of an interrupted command."""
+    app = BurnApp(lambda post: lambda: None)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+c")
+    assert app.return_code == cli.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_signal_gives_the_terminal_back(
+    settings: Settings, number: signal.Signals, code: int
+) -> None:
+    """A signal ends the screen by its own way out, and the process by its code."""
+    terminal, inside = pty.openpty()
+    environ = {
+        "HOME": str(settings.data_dir.parent),
+        "PYTHONPATH": str(Path(burnmon.__file__).parents[1]),
+        "TERM": "xterm-256color",
+    }
+    words = [sys.executable, "-m", "burnmon", "--demo"]
+    screen = subprocess.Popen(
+        words, stdin=inside, stdout=inside, stderr=inside, env=environ
+    )
+    os.close(inside)
+    written = b""
+    signalled = False
+    with contextlib.suppress(OSError):  # the end of a terminal is an error
+        while block := os.read(terminal, 1 << 16):
+            written += block
+            # The screen is up once it has drawn its frame.
+            if not signalled and "╰".encode() in written:
+                screen.send_signal(number)
+                signalled = True
+    os.close(terminal)
+    assert screen.wait() == code
+    assert written.rfind(b"\x1b[?1049l") > written.rfind(b"\x1b[?1049h") >= 0
 
 
 # Progress

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from argparse import Namespace
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from burnmon import cli
@@ -18,10 +22,11 @@ from burnmon.config import Settings
 from burnmon.records import LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
+    from burnmon.tui.app import BurnApp
 
     Feed = Callable[[Callable[[Snapshot], None]], Callable[[], None]]
     """Starts posting snapshots; returns what stops it."""
@@ -66,8 +71,30 @@ def _show(settings: Settings, feed: Feed) -> int:
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
-    app.run()
+    with _left_on_signals(app):
+        app.run()
     return app.return_code or cli.OK
+
+
+@contextmanager
+def _left_on_signals(app: BurnApp) -> Iterator[None]:
+    """Let signals end the screen, so that the terminal is given back first."""
+
+    def leave(number: int, _: object) -> None:
+        code = 128 + number
+        if not app.is_running:
+            sys.exit(code)
+        # Only a call from another thread wakes a screen that sleeps.
+        ending = partial(app.call_from_thread, app.exit, return_code=code)
+        threading.Thread(target=ending, daemon=True).start()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _feed(args: Namespace, settings: Settings) -> Feed:

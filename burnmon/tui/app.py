@@ -160,6 +160,10 @@ class BurnApp(App[None], inherit_bindings=False):
         else:
             self.action_freeze()
 
+    def action_interrupt(self) -> None:
+        """End with the exit code of a command that was interrupted."""
+        self.exit(return_code=130)
+
     def action_help(self) -> None:
         """Show the keys, or hide them."""
         panel = self.screen.query("HelpPanel")  # by name: its import is slow
