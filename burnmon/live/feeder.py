@@ -342,7 +342,7 @@ def once(settings: Settings, now: datetime) -> Snapshot:
     ledger, failure = open_ledger(settings)
     with ledger:
         engine = Engine(settings, ledger, now)
-        engine.failure = failure
+        engine.failure, engine.watching = failure, True
         engine.absorb(engine.pending())
         engine.look_around()
         engine.count_files()

@@ -35,7 +35,7 @@ from burnmon.records import (
     SessionState,
     Window,
 )
-from burnmon.usage.limits import Series, Stretch, windows
+from burnmon.usage.limits import Series, Stretch, estimated_window, windows
 
 SHOWN = timedelta(hours=24)
 """Sessions without a line for longer are left out."""
@@ -46,6 +46,8 @@ SPARK_STEP = timedelta(minutes=2)
 SPARK_LENGTH = 15
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
+GUESSED_FROM = timedelta(hours=36)
+"""How far back requests are followed to guess a five-hour window: past a night."""
 FORGOTTEN = timedelta(days=14)
 """Windows that reset longer ago are of no use to anyone."""
 HOUR_CACHE, SHORT_CACHE = timedelta(hours=1), timedelta(minutes=5)
@@ -82,7 +84,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     stated = windows(known.stretches, now)
     limits = _limits(stated, now)
     rows = _sessions(known, tally, by_session, now)
-    missing = _missing(limits, rows)
+    missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally)
     answer, level = _answer(limits, missing, burn, rows, now, known.zone)
@@ -158,15 +160,40 @@ def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
 
 
 def _missing(
-    limits: Sequence[LimitRow], rows: Sequence[SessionRow]
+    known: Known,
+    tally: Tally,
+    limits: Sequence[LimitRow],
+    rows: Sequence[SessionRow],
+    now: datetime,
 ) -> tuple[MissingLimit, ...]:
     stated = {row.window.agent for row in limits}
     working = {row.agent for row in rows}
-    return tuple(
-        MissingLimit(agent, agent.capitalize(), *REMEDY[agent])
-        for agent in sorted(working - stated)
-        if agent in REMEDY
-    )
+    missing = []
+    for agent in sorted(working - stated):
+        if agent in REMEDY:
+            reason, remedy = REMEDY[agent]
+            guess = _guess(known, tally, now) if agent == "claude" else ""
+            missing.append(
+                MissingLimit(agent, agent.capitalize(), guess or reason, remedy)
+            )
+    return tuple(missing)
+
+
+def _guess(known: Known, tally: Tally, now: datetime) -> str:
+    """When the five-hour window probably resets, said as the estimate that it is."""
+    first = int((now - GUESSED_FROM).timestamp()) // 60
+    minutes = {
+        minute
+        for session in known.sessions.values()
+        if session.agent == "claude" and (session.last_at or now) >= now - GUESSED_FROM
+        for minute in tally.sessions.get(session.session_id, _NOTHING).minutes
+        if minute >= first
+    }
+    starts = (datetime.fromtimestamp(minute * 60, UTC) for minute in minutes)
+    window = estimated_window(starts, now)
+    if window is None:
+        return ""
+    return f"5h window: reset about {text.clock(window[1], known.zone, now)}, estimated"
 
 
 # --- sessions ------------------------------------------------------------------------

@@ -166,6 +166,27 @@ def _confirmed(reading: LimitReading, now: datetime) -> datetime:
     return reading.observed_at
 
 
+FIVE_HOURS = timedelta(hours=5)
+
+
+def estimated_window(
+    instants: Iterable[datetime], now: datetime
+) -> tuple[datetime, datetime] | None:
+    """Start and reset of Claude's five-hour window as requests alone suggest.
+
+    A window starts with the first request after the one before it ended. An estimate:
+    other devices open windows too, and the vendor rounds the start in ways it does not
+    state, so it is never floored to an hour and never mixed with official readings.
+    """
+    starts_at: datetime | None = None
+    for at in sorted(instants):
+        if at <= now and (starts_at is None or at >= starts_at + FIVE_HOURS):
+            starts_at = at
+    if starts_at is None or starts_at + FIVE_HOURS <= now:
+        return None
+    return starts_at, starts_at + FIVE_HOURS
+
+
 def verdict(used: float, forecast: Forecast | None) -> Verdict:
     """What a window means: alarm from an even chance on, attention from one in ten."""
     if used >= 1:
