@@ -83,7 +83,8 @@ SHARED = (
 
 USAGE_KEYS = (
     "requests, input_tokens, output_tokens, cache_write_5m_tokens,\n"
-    "cache_write_1h_tokens, cache_read_tokens, cost_usd, unpriced_requests"
+    "cache_write_1h_tokens, cache_read_tokens, cost_usd, unpriced_requests,\n"
+    "incomplete_requests, web_searches"
 )
 
 COMMANDS = {
@@ -139,7 +140,9 @@ COMMANDS = {
         json="windows: [{agent, account, kind, window_minutes, used_percent,\n"
         "used_percent_live, resets_at, observed_at, source, confidence,\n"
         "forecast: {used_percent_at_reset: {p10, p50, p90}, exhaustion_probability,\n"
-        "exhausted_at: {p10, p50, p90} | null, method}, binding, verdict}]",
+        "exhausted_at: {p10, p50, p90} | null, method, confidence}, binding, verdict,\n"
+        "label, resets_at_epoch, observed_at_epoch, reason, remedy}],\n"
+        "missing: [{agent, reason, remedy}]",
     ),
     "report": Command(
         "burnmon.cli.report:run",
@@ -169,8 +172,12 @@ COMMANDS = {
                 "day",
             ),
         ),
-        json=f"rows: [{{key, agent?, model?, {USAGE_KEYS}}}],\ntotals: the same,\n"
-        "dedup: {lines_seen, requests_kept, duplicates_dropped, lines_skipped}",
+        json=f"rows: [{{key, agent?, model?, project?,\n{USAGE_KEYS}}}],\n"
+        "totals: the same,\n"
+        "dedup: {lines_seen, requests_kept, duplicates_dropped, lines_skipped,\n"
+        "replays_set_aside} of the whole ledger, by, timezone, since, until,\n"
+        "unpriced_models: {model: requests}, possibly_billed: as totals, of refused\n"
+        "parts that are in no row, prices: {source, dated}",
     ),
     "prices": Command(
         "burnmon.cli.prices:run",
@@ -207,7 +214,17 @@ COMMANDS = {
     "doctor": Command(
         "burnmon.cli.doctor:run",
         "what was found, what was not, what is stale, what to do about it",
-        ("burnmon doctor",),
+        ("burnmon doctor", "burnmon doctor --json"),
+        more="Ends with 1 when something is broken.",
+        json="findings: [{level: broken | warning | note, words, remedy}],\n"
+        "places: [{agent, label, path, looked_for, exists, files, bytes, gone,\n"
+        "newest_line_at, versions}],\n"
+        "ledger: {path, failure, bytes, schema, followed, requests, oldest_at, dedup,\n"
+        "incomplete, unpriced_models}, lines: {skipped, worst, unknown, unreadable},\n"
+        "sources: [{agent, account, source, observed_at}],\n"
+        "wiring: [{file, connected, failure, cleanup_days}],\n"
+        "prices: {source, dated, failure},\n"
+        "machine: {watch_limit, directories, tmux, terminal, running_at}",
     ),
     "export": Command(
         "burnmon.cli.export:run",

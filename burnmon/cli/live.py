@@ -60,14 +60,16 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
             raise UsageError(
                 "the live view needs a terminal; burnmon --once prints one frame"
             )
-    return _show(settings, _feed(args, settings))
+    # The recorded day brings its own zone, unless one was asked for.
+    zone = None if args.demo and not args.timezone else settings.zone
+    return _show(settings, _feed(args, settings), zone)
 
 
-def _show(settings: Settings, feed: Feed) -> int:
+def _show(settings: Settings, feed: Feed, zone: str | None) -> int:
     from burnmon.tui.app import BurnApp
 
     theme = settings.theme or None
-    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=settings.zone)
+    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=zone)
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")

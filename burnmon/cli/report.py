@@ -23,6 +23,8 @@ from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable
 from burnmon.usage.report import KINDS, Question, Report, Row, of_requests, report
 
+FALLBACK = (120, 24)
+"""Size of a table that goes into a file: room for every figure in full."""
 LEAST_KEY = 24
 """Cells that a key gets at least, if it needs them, before a column is left out."""
 
@@ -53,7 +55,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.json:
         print_document(now, document(answer))
     else:
-        for line in lines(answer, shutil.get_terminal_size().columns):
+        width = shutil.get_terminal_size(FALLBACK).columns
+        for line in lines(answer, width):
             print(line)
     return cli.OK
 
