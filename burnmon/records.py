@@ -328,6 +328,8 @@ class Facts:
     sightings: list[Sighting] = field(default_factory=list)
     readings: list[LimitReading] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    repeated: int = 0
+    """Sightings that say nothing beyond the one before and are not listed."""
     lines: int = 0
     """Complete lines looked at."""
     skipped: dict[str, int] = field(default_factory=dict)

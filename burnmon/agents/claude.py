@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,7 +24,6 @@ from burnmon.agents.lines import (
     loose,
     moment,
     objects,
-    possible,
 )
 from burnmon.agents.lines import program as program_of
 from burnmon.records import (
@@ -144,7 +143,8 @@ class _Message(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: msgspec.Raw = _ABSENT
+    """Decoded where it is not the line before's once more."""
     content: msgspec.Raw = _ABSENT
 
 
@@ -199,6 +199,8 @@ class _Block(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
+_decode_usage = msgspec.json.Decoder(_Usage | None).decode
+_decode_usage_loosely = msgspec.json.Decoder(_Usage | None, strict=False).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
@@ -225,6 +227,7 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     facts = Facts()
     facts.lines = len(lines)
     telling: list[_Line | bytes] = []
+    told: _Told | None = None
     for line in lines:
         at = line.find(_TYPE, 0, 1500)
         if (
@@ -237,27 +240,77 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
             if trail.first_at is None or not trail.session_id:
                 _open(trail, line)
             continue
-        for found in _decode(line, facts):
-            _take(found, trail, facts, account)
+        for found, usage in _decode(line, facts, told):
+            if told is not None and usage is told.usage:
+                facts.repeated += told.sightings
+                telling.append(found)
+                continue
+            told = _take(found, usage, trail, facts, account)
             if _tells_turn(found):
                 telling.append(found)
     _whose_turn(telling, trail)
     return facts
 
 
-def _decode(line: bytes, facts: Facts) -> Iterable[_Line]:
-    """The objects of one physical line; damaged ones are counted, never raised."""
+class _Told(NamedTuple):
+    """The request that the line before told, for comparison with the next line."""
+
+    line: _Line
+    message: _Message
+    usage: _Usage
+    at: int
+    sightings: int
+
+
+def _repeats(line: _Line, told: _Told) -> bool:
+    """Whether a line tells the request of the line before once more and nothing else.
+
+    Every second line does; it is counted without decoding its usage again.
+    """
+    message, before, same = line.message, told.line, told.message
+    if (
+        message is None
+        or message.id != same.id
+        or message.usage != same.usage
+        or message.stop_reason != same.stop_reason
+        or message.model != same.model
+        or line.type != "assistant"
+        or line.cwd != before.cwd
+        or line.gitBranch != before.gitBranch
+        or line.version != before.version
+        or line.isApiErrorMessage
+    ):
+        return False
+    at = instant(line.timestamp)
+    return at is not None and at >= told.at
+
+
+def _decode(
+    line: bytes, facts: Facts, told: _Told | None = None
+) -> Iterable[tuple[_Line, _Usage | None]]:
+    """The objects of one physical line; damaged ones are counted, never raised.
+
+    With the usage that each states: the line before's own if it is that once more.
+    """
     try:
-        return (_decode_line(line),)
+        found = _decode_line(line)
+        if told is not None and _repeats(found, told):
+            return ((found, told.usage),)
+        message = found.message
+        if message is None or not message.usage:
+            return ((found, None),)
+        return ((found, _decode_usage(message.usage)),)
     except UNREADABLE:
         return _damaged(line, facts)
 
 
-def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
+def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Usage | None]]:
     """What can be read of a line with glued objects, broken text or loose types."""
     for each in objects(line, facts.skip):
         try:
-            yield _decode_loosely(each)
+            found = _decode_loosely(each)
+            stated = found.message and found.message.usage
+            yield found, _decode_usage_loosely(stated) if stated else None
         except UNREADABLE:
             facts.skip("shape")
 
@@ -285,19 +338,35 @@ def _follow(line: _Line, trail: Trail) -> int | None:
     return at
 
 
-def _take(line: _Line, trail: Trail, facts: Facts, account: str) -> None:
+def _take(
+    line: _Line, usage: _Usage | None, trail: Trail, facts: Facts, account: str
+) -> _Told | None:
+    """Follow a line; the request it told, if the next line may repeat it."""
     at = _follow(line, trail)
-    kind = line.type
+    kind, message = line.type, line.message
     if kind == "assistant":
-        if line.message is not None:
-            _request(line.message, at, trail.subagent, trail, facts)
-            if line.isApiErrorMessage:
-                _limit_record(line, at, trail, facts, account)
+        if message is None or usage is None and not line.isApiErrorMessage:
+            return None
+        before = len(facts.sightings)
+        _request(message, usage, at, trail.subagent, trail, facts)
+        made = len(facts.sightings) - before
+        if line.isApiErrorMessage:
+            _limit_record(line, at, trail, facts, account)
+        elif made and usage is not None and at is not None and trail.session_id:
+            return _Told(line, message, usage, at, made)
     elif kind == "progress":
         _progress(line, at, trail, facts)
     elif kind == "system":
         _system(line, at, trail, facts)
-    elif kind == "custom-title" and line.customTitle:
+    else:
+        _describe(line, trail, facts)
+    return None
+
+
+def _describe(line: _Line, trail: Trail, facts: Facts) -> None:
+    """Take what a line says of the session itself."""
+    kind = line.type
+    if kind == "custom-title" and line.customTitle:
         trail.title, trail.named = line.customTitle, True
     elif kind == "ai-title" and line.aiTitle and not trail.named:
         trail.title = line.aiTitle
@@ -314,43 +383,48 @@ def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
         return
     try:
         data = _decode_progress(line.data)
+        inner = data.message
+        message = inner.message if inner else None
+        usage = _decode_usage(message.usage) if message and message.usage else None
     except UNREADABLE:
         facts.skip("shape")
         return
-    inner = data.message
-    if data.type != "agent_progress" or inner is None or inner.message is None:
+    if data.type != "agent_progress" or inner is None or message is None:
         return
     written_at = instant(inner.timestamp)
     subagent = data.agentId or trail.subagent or "agent"
-    _request(
-        inner.message, at if written_at is None else written_at, subagent, trail, facts
-    )
+    at = at if written_at is None else written_at
+    _request(message, usage, at, subagent, trail, facts)
 
 
 def _request(
-    message: _Message, at: int | None, subagent: str, trail: Trail, facts: Facts
+    message: _Message,
+    usage: _Usage | None,
+    at: int | None,
+    subagent: str,
+    trail: Trail,
+    facts: Facts,
 ) -> None:
-    usage = message.usage
     if usage is None or message.model == SYNTHETIC:
         return
-    if not message.model or not message.id or at is None:
-        lacking = "id" if not message.id else "time" if message.model else "model"
-        facts.skip(f"no {lacking}")
+    model, name = message.model, message.id
+    if not model or not name or at is None:
+        facts.skip(f"no {'id' if not name else 'time' if model else 'model'}")
         return
     tokens = _tokens(usage)
     asked = usage.server_tool_use
     searches = (asked and asked.web_search_requests) or 0
-    if tokens is None or not possible(searches):
+    if tokens is None or not 0 <= searches <= MAX_TOKENS:
         facts.skip("impossible count")
         return
     if trail.first_at is None:
         trail.first_at = at
     sighting = Sighting(
-        identity("claude", message.id),
+        identity("claude", name),
         at,
         COUNTED,
         "",
-        message.model,
+        model,
         *tokens,
         searches,
         message.stop_reason is not None,
@@ -364,9 +438,9 @@ def _request(
     )
     facts.sightings.append(sighting)
     if not subagent:
-        trail.model = message.model
+        trail.model = model
     if usage.iterations and (len(usage.iterations) > 1 or not _own(usage.iterations)):
-        _extras(usage.iterations, message.id, sighting, facts)
+        _extras(usage.iterations, name, sighting, facts)
 
 
 def _own(iterations: list[_Iteration]) -> bool:
@@ -408,17 +482,22 @@ def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None
     The flat count of cache writes was 0 in some versions while the split was there.
     """
     split = usage.cache_creation
-    hour = (split and split.ephemeral_1h_input_tokens) or 0
-    five = (split and split.ephemeral_5m_input_tokens) or 0
-    written = max(usage.cache_creation_input_tokens or 0, five + hour)
-    tokens = (
-        usage.input_tokens or 0,
-        usage.output_tokens or 0,
-        usage.cache_read_input_tokens or 0,
-        written - hour,
-        hour,
+    written = usage.cache_creation_input_tokens or 0
+    five = hour = 0
+    if split is not None:
+        hour = split.ephemeral_1h_input_tokens or 0
+        five = split.ephemeral_5m_input_tokens or 0
+        written = max(written, five + hour)
+    fresh, output = usage.input_tokens or 0, usage.output_tokens or 0
+    cached, five = usage.cache_read_input_tokens or 0, written - hour
+    possible = (
+        0 <= fresh <= MAX_TOKENS
+        and 0 <= output <= MAX_TOKENS
+        and 0 <= cached <= MAX_TOKENS
+        and 0 <= five <= MAX_TOKENS
+        and 0 <= hour <= MAX_TOKENS
     )
-    return tokens if possible(*tokens) else None
+    return (fresh, output, cached, five, hour) if possible else None
 
 
 def _system(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
@@ -569,7 +648,7 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
 
 
 def _undamaged(line: bytes) -> _Line | None:
-    return next(iter(_decode(line, Facts())), None)
+    return next((found for found, _ in _decode(line, Facts())), None)
 
 
 def _moves(line: _Line) -> dict[str, str]:

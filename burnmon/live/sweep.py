@@ -245,7 +245,7 @@ def read_file(found: Found, state: FileState | None) -> tuple[FileState, Facts]:
         total.skipped = {**total.skipped, **stream.skipped}
         rest = stream.rest
     state.lines += total.lines
-    state.sightings += len(total.sightings)
+    state.sightings += len(total.sightings) + total.repeated
     _count(state.skipped, total.skipped)
     _count(state.unknown, total.unknown)
     if rest.rstrip().endswith(b"}"):
@@ -288,6 +288,7 @@ def _add(total: Facts, part: Facts) -> None:
     total.sightings.extend(part.sightings)
     total.readings.extend(part.readings)
     total.marks.extend(part.marks)
+    total.repeated += part.repeated
     total.lines += part.lines
     _count(total.skipped, part.skipped)
     _count(total.unknown, part.unknown)
