@@ -69,6 +69,8 @@ def extended(
 ) -> tuple[Stretch, ...]:
     """A series with new readings: only the windows they may belong to are made anew."""
     new = list(fresh)
+    if not new:
+        return tuple(past)
     earliest = min(each.resets_at for each in new) - 2 * SAME_RESET
     settled = [each for each in past if each.resets_at < earliest]
     open_ones = [each for stretch in past[len(settled) :] for each in stretch.readings]
@@ -103,7 +105,16 @@ def _clusters(readings: Sequence[LimitReading]) -> Iterable[Stretch]:
 
 def _stretch(cluster: list[LimitReading]) -> Stretch:
     resets_at = cluster[-1].resets_at
-    cluster.sort(key=lambda each: (each.observed_at, each.used))
+    # Told apart to the last, so that no order of arrival shows in what is made of it.
+    cluster.sort(
+        key=lambda each: (
+            each.observed_at,
+            each.used,
+            each.resets_at,
+            each.kind,
+            each.source,
+        )
+    )
     return Stretch(resets_at, tuple(cluster))
 
 
@@ -201,7 +212,8 @@ def verdict(used: float, forecast: Forecast | None) -> Verdict:
 def _bind(found: list[tuple[Window, Stretch]]) -> list[tuple[Window, Stretch]]:
     """Mark the window of each agent and account that would stop the work first."""
     first: dict[tuple[str, str], Window] = {}
-    for each, _ in found:
+    # The shorter of two equal threats stands in the way first.
+    for each, _ in sorted(found, key=lambda pair: _order(pair[0])):
         if each.used is None:
             continue
         rival = first.get((each.agent, each.account))
