@@ -191,6 +191,10 @@ class Engine:
         """As a reader of another instance's ledger: take over what it wrote."""
         if self.ledger.writable or self.ledger.version() == self._version:
             return False
+        self._catch_up(now)
+        return True
+
+    def _catch_up(self, now: datetime) -> None:
         self._version = self.ledger.version()
         since = now - LATE
         held = self.tally.held(since)
@@ -202,12 +206,14 @@ class Engine:
             self._follow(agent, account, trail)
         self._read_limits(self.ledger.readings(since))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
-        return True
 
-    def claim(self) -> None:
-        """Become the writer when the one there was is gone."""
-        if not self.ledger.writable and self.ledger.claim():
-            del self.sweep
+    def claim(self, now: datetime) -> bool:
+        """Become the writer when the one there was is gone; whether that happened."""
+        if self.ledger.writable or not self.ledger.claim():
+            return False
+        self._catch_up(now)
+        self.__dict__.pop("sweep", None)  # it knows files as they were read before
+        return True
 
     def look_around(self) -> None:
         """The registries of running sessions, and how many files each root has."""
@@ -463,8 +469,7 @@ class Feeder:
         now = self.clock()
         engine.follow_writer(now)
         self._absorb_touched(engine)
-        if self._due_for_walk(engine, now):
-            engine.claim()
+        if engine.claim(now) or self._due_for_walk(engine, now):
             engine.absorb(engine.pending())
             if self._watch and self._existing_trees() != self._trees:
                 self._unwatch()
