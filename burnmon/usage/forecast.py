@@ -42,7 +42,9 @@ def foresee(
     if used >= 1:
         return Forecast(1.0, 1.0, 1.0, 1.0, (now, now, now), "limit reached")
     added = [
-        _added(each, reset, length, elapsed) for each, reset in past if reset <= now
+        _added(each, reset - length * (1 - elapsed), now)
+        for each, reset in past
+        if reset <= now
     ]
     if len(added) >= ENOUGH_PAST:
         return _from_past(used, sorted(added), resets_at, now)
@@ -55,12 +57,18 @@ def _level(steps: Steps, at: datetime) -> float | None:
     return max((share for when, share in steps if when <= at), default=None)
 
 
-def _added(
-    steps: Steps, resets_at: datetime, length: timedelta, elapsed: float
-) -> float:
-    """What a past window still used after the same share of it had passed."""
-    at = resets_at - length * (1 - elapsed)
-    return (steps[-1][1] if steps else 0.0) - (_level(steps, at) or 0.0)
+def _presumed(steps: Steps, starts_at: datetime, at: datetime) -> float:
+    """The level at an instant; before the first statement, as if use had been even."""
+    known = _level(steps, at)
+    if known is not None:
+        return known
+    first_at, share = steps[0]
+    return share * ((at - starts_at) / (first_at - starts_at))
+
+
+def _added(steps: Steps, at: datetime, now: datetime) -> float:
+    """What a past window still used from an instant on, as far as ``now`` can know."""
+    return (_level(steps, now) or 0.0) - (_level(steps, at) or 0.0)
 
 
 def _from_past(
@@ -82,7 +90,7 @@ def _from_pace(
     left = resets_at - now
     overall = max(used, HALF_STEP) * (left / (now - starts_at))
     lately_from = max(starts_at, now - length / 10)
-    lately = used - (_level(steps, lately_from) or 0.0)
+    lately = used - _presumed(steps, starts_at, lately_from)
     recent = lately * (left / (now - lately_from))
     low = used + 0.25 * min(overall, recent)
     middle = used + (overall + recent) / 2 * 0.75
