@@ -348,5 +348,10 @@ class Facts:
 
 def identity(*parts: object) -> int:
     """A stable signed 64-bit number for a request, from what names it everywhere."""
-    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+    return hashed("\x1f".join(map(str, parts)))
+
+
+def hashed(text: str) -> int:
+    """The identity of parts that are joined already, by the separator U+001F."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -34,6 +34,7 @@ from burnmon.records import (
     Mark,
     Sighting,
     Trail,
+    hashed,
     identity,
 )
 
@@ -345,7 +346,7 @@ def _take(
     at = _follow(line, trail)
     kind, message = line.type, line.message
     if kind == "assistant":
-        if message is None or usage is None and not line.isApiErrorMessage:
+        if message is None or (usage is None and not line.isApiErrorMessage):
             return None
         before = len(facts.sightings)
         _request(message, usage, at, trail.subagent, trail, facts)
@@ -420,7 +421,7 @@ def _request(
     if trail.first_at is None:
         trail.first_at = at
     sighting = Sighting(
-        identity("claude", name),
+        hashed(f"claude\x1f{name}"),
         at,
         COUNTED,
         "",

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from burnmon.agents.lines import (
+    MAX_TOKENS,
     UNREADABLE,
     base,
     instant,
@@ -33,6 +34,7 @@ from burnmon.records import (
     Mark,
     Sighting,
     Trail,
+    hashed,
     identity,
 )
 
@@ -121,7 +123,8 @@ class _Payload(msgspec.Struct):
     model: str | None = None
     turn_id: str | None = None
     info: _Info | None = None
-    rate_limits: _Limits | None = None
+    rate_limits: msgspec.Raw = _ABSENT
+    """Decoded where they are not the line before's once more."""
     usage: _Tokens | None = None
     thread_token_usage: _Tokens | None = None
     response_id: str | None = None
@@ -133,6 +136,9 @@ class _Payload(msgspec.Struct):
     input: msgspec.Raw = _ABSENT
 
 
+_EMPTY = _Payload()
+
+
 class _Line(msgspec.Struct):
     type: str = ""
     timestamp: str | None = None
@@ -141,6 +147,8 @@ class _Line(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
+_decode_limits = msgspec.json.Decoder(_Limits | None).decode
+_decode_limits_loosely = msgspec.json.Decoder(_Limits | None, strict=False).decode
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -162,52 +170,54 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
     calls: list[bytes] = []
-    stated: Stated = {}
+    stated = _Stated()
     facts.lines = len(lines)
+    memory = trail.memory
     for line in lines:
-        if "burst" in trail.memory:
+        if "burst" in memory:
             _replaying(line, trail)
         at = line.find(_TYPE, 0, 200)
         if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
-            if _CALL in line[at + 8 : at + 120]:
+            if line.find(_CALL, at + 8, at + 120) >= 0:
                 calls.append(line)
             continue
         if at >= 0 and line.startswith(b'event_msg"', at + 8):
             inner = line.find(_TYPE, at + 8, at + 120)
             if inner >= 0 and line.startswith(_QUIET_EVENTS, inner + 8):
                 continue
-        for found in _decode(line, facts):
-            _take(found, found.payload or _Payload(), trail, facts, stated)
-            if _ends_turn(found):
+        for found, limits in _decode(line, facts, stated):
+            if _take(found, limits, trail, facts, stated):
                 calls.clear()
     _called(calls, trail)
-    for key, span in stated.items():
+    for key, span in stated.spans.items():
         facts.readings.extend(_reading(key, span, account))
     return facts
 
 
-def _ends_turn(line: _Line) -> bool:
-    return (
-        line.type == "event_msg"
-        and line.payload is not None
-        and line.payload.type in _TURN_ENDS
-        and instant(line.timestamp) is not None
-    )
+def _decode(
+    line: bytes, facts: Facts, stated: _Stated
+) -> Iterable[tuple[_Line, _Limits | None]]:
+    """The objects of one physical line; damaged ones are counted, never raised.
 
-
-def _decode(line: bytes, facts: Facts) -> Iterable[_Line]:
-    """The objects of one physical line; damaged ones are counted, never raised."""
+    With the limits that each states, unless they are those stated last.
+    """
     try:
-        return (_decode_line(line),)
+        found = _decode_line(line)
+        payload = found.payload
+        if payload is None or not (raw := payload.rate_limits) or raw == stated.raw:
+            return ((found, None),)
+        return ((found, _decode_limits(raw)),)
     except UNREADABLE:
         return _damaged(line, facts)
 
 
-def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
+def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Limits | None]]:
     """What can be read of a line with glued objects, broken text or loose types."""
     for each in objects(line, facts.skip):
         try:
-            yield _decode_loosely(each)
+            found = _decode_loosely(each)
+            raw = found.payload and found.payload.rate_limits
+            yield found, _decode_limits_loosely(raw) if raw else None
         except UNREADABLE:
             facts.skip("shape")
 
@@ -228,14 +238,23 @@ def _replaying(line: bytes, trail: Trail) -> None:
 
 
 def _take(
-    line: _Line, payload: _Payload, trail: Trail, facts: Facts, stated: Stated
-) -> None:
+    line: _Line, limits: _Limits | None, trail: Trail, facts: Facts, stated: _Stated
+) -> bool:
+    """Follow a line; whether it ends a turn."""
     at = instant(line.timestamp)
     if at is None:
         facts.skip("no time")
-        return
+        return False
     if trail.first_at is None:
         trail.first_at = at
+    payload = line.payload or _EMPTY
+    if line.type == "event_msg":
+        if payload.type == "token_count":
+            if payload.info is not None:
+                _count(payload.info, at, trail, facts)
+            if payload.rate_limits and "burst" not in trail.memory:
+                _state(payload.rate_limits, limits, at, stated)
+        return _event(payload, at, trail, facts)
     if line.type == "session_meta":
         _meta(payload, at, trail)
     elif line.type == "turn_context":
@@ -244,10 +263,9 @@ def _take(
         _record(payload, at, trail, facts)
     elif line.type == "compacted":
         _mark(trail, facts, at, "compacted")
-    elif line.type == "event_msg":
-        _event(payload, at, trail, facts, stated)
     elif line.type not in _KNOWN_TYPES:
         facts.meet(line.type[:40] or "no type")
+    return False
 
 
 def _meta(payload: _Payload, at: int, trail: Trail) -> None:
@@ -295,16 +313,10 @@ def _context(payload: _Payload, trail: Trail) -> None:
         trail.memory["turn"] = payload.turn_id
 
 
-def _event(
-    payload: _Payload, at: int, trail: Trail, facts: Facts, stated: Stated
-) -> None:
+def _event(payload: _Payload, at: int, trail: Trail, facts: Facts) -> bool:
+    """Follow an event; whether it ends a turn."""
     kind = payload.type
-    if kind == "token_count":
-        if payload.info is not None:
-            _count(payload.info, at, trail, facts)
-        if payload.rate_limits is not None and "burst" not in trail.memory:
-            _state(payload.rate_limits, at, stated)
-    elif kind in ("task_started", "turn_started", "user_message"):
+    if kind in ("task_started", "turn_started", "user_message"):
         trail.last_at, trail.turn = at, "agent"
         if payload.turn_id:
             trail.memory["turn"] = payload.turn_id
@@ -312,10 +324,12 @@ def _event(
         trail.last_at, trail.turn, trail.doing = at, "person", ""
     elif kind == "thread_name_updated" and payload.thread_name:
         trail.title = payload.thread_name
-    for refusal in (payload.error, payload.codex_error_info):
-        if b"usage_limit" in bytes(refusal):
-            _mark(trail, facts, at, "limit")
-            return
+    if payload.error or payload.codex_error_info:
+        for refusal in (payload.error, payload.codex_error_info):
+            if b"usage_limit" in bytes(refusal):
+                _mark(trail, facts, at, "limit")
+                break
+    return kind in _TURN_ENDS
 
 
 def _mark(trail: Trail, facts: Facts, at: int, kind: Any) -> None:
@@ -340,14 +354,17 @@ def _count(info: _Info, at: int, trail: Trail, facts: Facts) -> None:
         return
     total = _components(info.total_token_usage)
     before = memory.get("total")
-    if list(total) == before:
+    if total == before:
         return
-    memory["total"] = list(total)
+    memory["total"] = total
     last = info.last_token_usage
     used = _components(last) if last else _moved(total, before)
     if any(used):
         turn = memory.get("turn") or memory.get("family") or trail.own_id
-        _request(identity("codex", turn, *total, *used), used, at, trail, facts)
+        a, b, c, d = total
+        e, f, g, h = used
+        key = f"codex\x1f{turn}\x1f{a}\x1f{b}\x1f{c}\x1f{d}\x1f{e}\x1f{f}\x1f{g}\x1f{h}"
+        _request(hashed(key), used, at, trail, facts)
 
 
 def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
@@ -357,7 +374,7 @@ def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
         return
     memory = trail.memory
     stated = payload.thread_token_usage
-    counted = stated and list(_components(stated)) == memory.get("total")
+    counted = stated and _components(stated) == memory.get("total")
     if counted and not memory.get("records"):
         memory["records"] = True
         return
@@ -366,35 +383,33 @@ def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
     _request(key, _components(payload.usage), at, trail, facts)
 
 
-def _components(tokens: _Tokens) -> tuple[int, int, int, int]:
+def _components(tokens: _Tokens) -> list[int]:
     """Input, cached, written to cache, output, all inclusive as Codex states them."""
-    return (
+    return [
         tokens.input_tokens,
         tokens.cached_input_tokens,
         tokens.cache_write_input_tokens,
         tokens.output_tokens,
-    )
+    ]
 
 
-def _moved(
-    total: tuple[int, int, int, int], before: list[int] | None
-) -> tuple[int, int, int, int]:
+def _moved(total: list[int], before: list[int] | None) -> list[int]:
     """What a total rose by, for versions that state nothing else."""
-    a, b, c, d = before or (0, 0, 0, 0)
-    moved = (total[0] - a, total[1] - b, total[2] - c, total[3] - d)
+    if before is None:
+        return total
+    moved = [now - then for now, then in zip(total, before, strict=True)]
     return moved if min(moved) >= 0 else total
 
 
-def _request(
-    key: int, used: tuple[int, int, int, int], at: int, trail: Trail, facts: Facts
-) -> None:
+def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> None:
     prompt, cached, written, output = used
     fresh = prompt - cached - written
-    if not possible(prompt, cached, written, output):
+    if min(used) < 0 or max(used) > MAX_TOKENS:
         facts.skip("impossible count")
         return
     replayed = "burst" in trail.memory
-    trail.last_at = at if trail.last_at is None else max(at, trail.last_at)
+    if trail.last_at is None or trail.last_at < at:
+        trail.last_at = at
     facts.sightings.append(
         Sighting(
             key,
@@ -402,7 +417,7 @@ def _request(
             REPLAYED if replayed else COUNTED,
             trail.memory.get("origin", "") if replayed else "",
             trail.model,
-            max(fresh, 0),
+            fresh if fresh > 0 else 0,
             output,
             cached,
             written,
@@ -423,15 +438,37 @@ def _request(
 # --- limits --------------------------------------------------------------------------
 
 
-Stated = dict[tuple[str, int, float, float], tuple[int, int]]
-"""Kind, minutes, percent and reset (epoch s) → when first and last stated (ms).
-
-Most lines repeat the figures of the line before.
-"""
+_Figure = tuple[str, int, float, float]
+"""Kind, minutes, percent and reset (epoch s)."""
 
 
-def _state(limits: _Limits, at: int, stated: Stated) -> None:
+class _Stated:
+    """The figures of a stretch, each with when it was first and last stated (ms)."""
+
+    def __init__(self) -> None:
+        self.spans: dict[_Figure, list[int]] = {}
+        self.raw: msgspec.Raw | None = None
+        """What the line before stated; most lines repeat it to the letter."""
+        self.newest: list[list[int]] = []
+        """The spans of its figures."""
+
+
+def _state(raw: msgspec.Raw, limits: _Limits | None, at: int, stated: _Stated) -> None:
     """Windows by length; a null window is unknown, not empty."""
+    if raw != stated.raw:
+        stated.newest = []
+        for key in _figures(limits, at) if limits else ():
+            stated.newest.append(stated.spans.setdefault(key, [at, at]))
+        relative = b"resets_in_seconds" in bytes(raw)
+        stated.raw = None if relative else raw
+    for span in stated.newest:
+        if at < span[0]:
+            span[0] = at
+        elif at > span[1]:
+            span[1] = at
+
+
+def _figures(limits: _Limits, at: int) -> Iterator[_Figure]:
     for position, each in (
         ("primary", limits.primary),
         ("secondary", limits.secondary),
@@ -445,14 +482,10 @@ def _state(limits: _Limits, at: int, stated: Stated) -> None:
             continue
         other = limits.limit_id not in (None, "codex")
         kind = f"{limits.limit_id}:{position}" if other else position
-        key = (kind, each.window_minutes, each.used_percent, resets_at)
-        first, last = stated.get(key, (at, at))
-        stated[key] = (min(first, at), max(last, at))
+        yield kind, each.window_minutes, each.used_percent, resets_at
 
 
-def _reading(
-    key: tuple[str, int, float, float], span: tuple[int, int], account: str
-) -> Iterator[LimitReading]:
+def _reading(key: _Figure, span: Sequence[int], account: str) -> Iterator[LimitReading]:
     """The figure as a reading, unless it cannot be true."""
     kind, minutes, percent, reset = key
     resets_at = moment(reset)
@@ -477,7 +510,7 @@ def _reading(
 def _called(calls: list[bytes], trail: Trail) -> None:
     """Tool and target of the newest call: a program or a file, never its text."""
     for line in reversed(calls):
-        found = next(iter(_decode(line, Facts())), None)
+        found = next((each for each, _ in _decode(line, Facts(), _Stated())), None)
         payload = found and found.payload
         if payload and payload.name:
             trail.turn = "agent"
