@@ -14,7 +14,7 @@ import pytest
 from burnmon import cli, config
 from burnmon.cli import limits as command
 from burnmon.config import Settings
-from burnmon.records import Facts, LimitReading, Trail
+from burnmon.records import COUNTED, Facts, LimitReading, Sighting, Trail
 from burnmon.usage.ledger import FileState, Ledger
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
@@ -164,6 +164,39 @@ def test_missing_agent_has_a_remedy() -> None:
     found = asked([])
     assert command.document(found)["missing"][0]["remedy"] == "burnmon setup"
     assert "burnmon setup" in shown(found)
+
+
+def test_missing_window_is_estimated() -> None:
+    """While Claude states nothing, its requests say when five hours may end."""
+    ledger = holding([])
+    began = NOW - timedelta(hours=2)
+    made = Sighting(
+        key=1,
+        at=round(began.timestamp() * 1000),
+        standing=COUNTED,
+        origin="",
+        model="claude-opus-4-5",
+        input=10,
+        output=5,
+        cache_read=0,
+        cache_write_5m=0,
+        cache_write_1h=0,
+        web_searches=0,
+        final=True,
+        speed="",
+        region="",
+        session_id="S1",
+        subagent="",
+        project="/w",
+        branch="main",
+        version="1",
+    )
+    ledger.absorb([(FileState("claude", "", "/x"), Facts(sightings=[made]))])
+    found = command.ask(ledger, "", NOW)
+    (missing,) = command.document(found)["missing"]
+    assert missing["estimated_resets_at"] == began + timedelta(hours=5)
+    assert "local_estimate: the 5h window resets about 16:32" in shown(found)
+    assert command.verdict_code(found) == cli.CANNOT_TELL
 
 
 @pytest.mark.parametrize(

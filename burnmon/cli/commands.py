@@ -142,7 +142,8 @@ COMMANDS = {
         "forecast: {used_percent_at_reset: {p10, p50, p90}, exhaustion_probability,\n"
         "exhausted_at: {p10, p50, p90} | null, method, confidence}, binding, verdict,\n"
         "label, resets_at_epoch, observed_at_epoch, reason, remedy}],\n"
-        "missing: [{agent, reason, remedy}]",
+        "missing: [{agent, reason, remedy, estimated_resets_at,\n"
+        "estimated_resets_at_epoch}]",
     ),
     "report": Command(
         "burnmon.cli.report:run",

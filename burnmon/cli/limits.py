@@ -18,10 +18,10 @@ from burnmon.cli.catchup import caught_up
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
-from burnmon.live.take import FORGOTTEN, REMEDY, SHOWN
+from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY, SHOWN
 from burnmon.records import Forecast, Window
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import stretches, windows
+from burnmon.usage.limits import estimated_window, stretches, windows
 
 HORIZON = timedelta(days=90)
 """How far back readings help a forecast."""
@@ -39,6 +39,9 @@ class Limits:
     """Agents at work of which no window was ever stated."""
     any_sessions: bool
     """The ledger knows a session at all."""
+    five_hours_until: datetime | None = None
+    """When Claude's five-hour window probably resets: an estimate from requests
+    alone, made only while no window of Claude is stated."""
 
 
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
@@ -76,7 +79,14 @@ def ask(ledger: Ledger, agent: str, now: datetime) -> Limits:
         tuple(window for window in found if not _forgotten(window, now)),
         tuple(silent),
         bool(ledger.known()),
+        _five_hours_until(ledger, now) if "claude" in silent else None,
     )
+
+
+def _five_hours_until(ledger: Ledger, now: datetime) -> datetime | None:
+    made = ledger.requests(now - GUESSED_FROM, now)
+    estimate = estimated_window((r.at for r in made if r.agent == "claude"), now)
+    return None if estimate is None else estimate[1]
 
 
 def _forgotten(window: Window, now: datetime) -> bool:
@@ -125,10 +135,19 @@ def document(found: Limits) -> dict[str, Any]:
     """The limits as JSON fields."""
     return {
         "windows": [_fields(window) for window in found.windows],
-        "missing": [
-            {"agent": name, "reason": REMEDY[name][0], "remedy": REMEDY[name][1]}
-            for name in found.missing
-        ],
+        "missing": [_missing(name, found) for name in found.missing],
+    }
+
+
+def _missing(name: str, found: Limits) -> dict[str, Any]:
+    reason, command = REMEDY[name]
+    until = found.five_hours_until if name == "claude" else None
+    return {
+        "agent": name,
+        "reason": reason,
+        "remedy": command,
+        "estimated_resets_at": until,
+        "estimated_resets_at_epoch": _epoch(until),
     }
 
 
@@ -199,6 +218,9 @@ def lines(found: Limits, now: datetime, zone: str) -> Iterator[str]:
     for name in found.missing:
         reason, command = REMEDY[name]
         yield f"  {text.pad(name.capitalize(), wide)}  unknown: {reason}; {command}"
+        if name == "claude" and found.five_hours_until is not None:
+            at = text.clock(found.five_hours_until, zone, now)
+            yield f"  {' ' * wide}  local_estimate: the 5h window resets about {at}"
     if not found.windows and not found.missing:
         yield "no limit was stated; burnmon doctor says where was looked"
     elif any(window.binding for window in found.windows):
