@@ -215,23 +215,23 @@ def test_filters_count_only_what_they_name() -> None:
 
 def test_moved_directory_is_one_project() -> None:
     """A session recorded under an old path counts for the new one."""
-    made = [sighting(1, NOW, project="/work/api"), sighting(2, NOW, project="/src/api")]
-    found = reported(holding(made), Question("project", paths=(("/work", "/src"),)))
+    made = [sighting(1, NOW, project="/box/api"), sighting(2, NOW, project="/src/api")]
+    found = reported(holding(made), Question("project", paths=(("/box", "/src"),)))
     assert keys(found) == ["/src/api"]
 
 
 @pytest.mark.parametrize(
     ("project", "expected"),
     [
-        ("/work", "/src"),
-        ("/work/a", "/src/a"),
-        ("/workshop", "/workshop"),
+        ("/box", "/src"),
+        ("/box/a", "/src/a"),
+        ("/boxshop", "/boxshop"),
         ("", ""),
     ],
 )
 def test_only_whole_names_move(project: str, expected: str) -> None:
     """A directory that merely begins like the old one stays where it is."""
-    assert moved(project, (("/work", "/src"),)) == expected
+    assert moved(project, (("/box", "/src"),)) == expected
 
 
 # Money
