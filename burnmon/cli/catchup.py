@@ -51,7 +51,7 @@ def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:
     found = sweep.look()
     progress.begin(found)
     try:
-        for read, _ in sweep.absorb(found, now):
+        for read, _ in sweep.absorb_history(found, now):
             progress.add(len(read))
     finally:
         progress.end()

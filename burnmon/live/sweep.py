@@ -21,6 +21,7 @@ from typing import BinaryIO
 from burnmon.agents import AGENTS, Agent
 from burnmon.config import Root
 from burnmon.records import Facts
+from burnmon.usage.copies import Copies
 from burnmon.usage.ledger import Change, FileState, Known, Ledger
 
 BLOCK = 1 << 20
@@ -169,8 +170,8 @@ class Sweep:
 
     def absorb_history(
         self, found: Sequence[Found], since: datetime | None = None
-    ) -> None:
-        """Read and absorb files with all processors, if that is worth it.
+    ) -> Iterator[tuple[Read, list[Change]]]:
+        """``absorb`` with all processors, if that is worth it.
 
         For commands that wait for it; it forks, so no thread may run beside it.
         """
@@ -179,11 +180,10 @@ class Sweep:
         if workers > 1 and sum(each.size for each in new) >= WORTH_WORKERS:
             from burnmon.live.workers import read_ahead
 
-            for read in read_ahead(new, workers, BATCH):
-                self._commit(read, since)
+            for read, copies in read_ahead(new, workers, BATCH):
+                yield self._commit(read, since, copies)
             found = [each for each in found if each.path not in self.known]
-        for _ in self.absorb(found, since):
-            pass
+        yield from self.absorb(found, since)
 
     def absorb(
         self, found: Iterable[Found], since: datetime | None = None
@@ -205,8 +205,13 @@ class Sweep:
         if read:
             yield self._commit(read, since)
 
-    def _commit(self, read: Read, since: datetime | None) -> tuple[Read, list[Change]]:
-        changes = self.ledger.absorb(read, since)
+    def _commit(
+        self,
+        read: Read,
+        since: datetime | None,
+        copies: Sequence[Copies] | None = None,
+    ) -> tuple[Read, list[Change]]:
+        changes = self.ledger.absorb(read, since, copies)
         for state, _ in read:
             self.known[state.path] = Known(
                 state.reader, state.inode, state.size, state.mtime_ns

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from burnmon.records import Request, Terms, Usage
+from burnmon.records import COUNTED, Request, Sighting, Terms, Usage
 
 
 class Held(NamedTuple):
@@ -54,12 +55,79 @@ class Held(NamedTuple):
         )
 
 
-WORDS = tuple(
-    "origin agent model speed region session subagent project branch version".split()
+CIRCUMSTANCE = tuple(
+    "agent model speed region session subagent project branch version origin".split()
 )
-"""Columns of ``request`` that are stored as numbers of the ``word`` table."""
+"""What many requests have in common, in the order of a ``Circumstance``."""
 
-WORD_PLACES = tuple(Held._fields.index(name) for name in WORDS)
+Circumstance = tuple[str, ...]
+Row = tuple[int, ...]
+"""A request in numbers, one for each name of ``ROW``; see ``Held``."""
+
+ROW = tuple(
+    "key at counted standing circumstance input output cache_read cache_write_5m"
+    " cache_write_1h web_searches final file_first file".split()
+)
+
+
+class Copies(NamedTuple):
+    """The requests that one file states, its own copies of each joined."""
+
+    circumstances: list[Circumstance]
+    rows: list[Row]
+    """Numbers of ``ROW`` without the last two; the circumstance is a place above."""
+
+
+def fold(agent: str, sightings: Iterable[Sighting]) -> Copies:
+    """What a file's sightings come to, in numbers as far as possible.
+
+    This is done for every answer in a history, so the common case comes first.
+    """
+    places: dict[Circumstance, int] = {}
+    rows: dict[int, Row] = {}
+    words: tuple[Any, ...] | None = None
+    place = 0
+    for each in sightings:
+        key, at, standing, origin, model, *tokens = each[:12]
+        if words != (told := (model, *each[12:], origin)):
+            words = told
+            place = places.setdefault((agent, *told), len(places))
+        row = (key, at, int(standing == COUNTED), standing, place, *tokens)
+        seen = rows.get(key)
+        rows[key] = row if seen is None else _folded(seen, row, places)
+    return Copies(list(places), list(rows.values()))
+
+
+def _folded(a: Row, b: Row, places: dict[Circumstance, int]) -> Row:
+    """``join`` for two copies in one file."""
+    if a[3] == b[3] and a[4] == b[4]:
+        line = a if (a[6], a[11], *a[5:]) >= (b[6], b[11], *b[5:]) else b
+        return (a[0], min(a[1], b[1]), *a[2:5], *line[5:])
+    names = list(places)
+    joined = join(
+        worded((*a, 0, 0), names[a[4]], ""),
+        worded((*b, 0, 0), names[b[4]], ""),
+    )
+    return numbered(joined, places.setdefault(circumstance(joined), len(places)), 0)[
+        :-2
+    ]
+
+
+def worded(row: Row, of: Circumstance, file: str) -> Held:
+    """A request with its circumstance and its file in words."""
+    agent, model, *others, origin = of
+    cells = (*row[:4], origin, agent, model, *row[5:12], *others, row[12], file)
+    return Held._make(cells)
+
+
+def numbered(held: Held, circumstance: int, file: int) -> Row:
+    """A request in numbers, given those of its circumstance and its file."""
+    return (*held[:4], circumstance, *held[7:14], held.file_first, file)
+
+
+def circumstance(held: Held) -> Circumstance:
+    """What the request has in common with others."""
+    return (held.agent, held.model, *held[14:21], held.origin)
 
 
 def join(a: Held, b: Held) -> Held:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from burnmon.records import (
-    COUNTED,
     EXTRA,
     REPLAYED,
     Facts,
@@ -28,12 +27,23 @@ from burnmon.records import (
     LimitReading,
     Mark,
     Request,
-    Sighting,
     Terms,
     Trail,
     Usage,
 )
-from burnmon.usage.copies import WORD_PLACES, WORDS, Held, join
+from burnmon.usage.copies import (
+    CIRCUMSTANCE,
+    ROW,
+    Circumstance,
+    Copies,
+    Held,
+    Row,
+    circumstance,
+    fold,
+    join,
+    numbered,
+    worded,
+)
 from burnmon.usage.schema import lock, open_tables, transaction
 
 MOST_KEYS = 500_000
@@ -95,6 +105,10 @@ class Sum:
     incomplete: int
 
 
+_Changed = tuple[Row | None, Row]
+"""A request before and after."""
+
+
 class Ledger:
     """One open ledger. ``writable`` is false while another burnmon holds the lock."""
 
@@ -113,6 +127,9 @@ class Ledger:
             raise
         self._words: dict[str, int] = {}
         self._texts: dict[int, str] = {}
+        self._numbers: dict[Circumstance, int] = {}
+        self._circumstances: dict[int, Circumstance] = {}
+        self._paths: dict[int, str] = {}
         self._origins: set[str] | None = None
         self._all: set[int] | None = None if self._holds_requests() else set()
         """Every key of the ledger, kept while it is filled for the first time."""
@@ -192,20 +209,27 @@ class Ledger:
     # --- absorbing -------------------------------------------------------------------
 
     def absorb(
-        self, read: Sequence[tuple[FileState, Facts]], since: datetime | None = None
+        self,
+        read: Sequence[tuple[FileState, Facts]],
+        since: datetime | None = None,
+        copies: Sequence[Copies] | None = None,
     ) -> list[Change]:
         """Take facts and the new states of their files, all or nothing.
 
+        ``copies`` are the sightings of each file if somebody has folded them already.
         Returns what changed among counted requests at or after ``since`` (all of them
         when it is ``None``). Raises LedgerError when the ledger cannot be written.
         """
+        if copies is None:
+            copies = [fold(state.agent, facts.sightings) for state, facts in read]
+        states = [state for state, _ in read]
         horizon = -(2**62) if since is None else _ms(since)
         try:
             with transaction(self._db):
                 self._known_origins()
-                self._put_files([state for state, _ in read])
-                changes = self._take(read)
-                promoted = self._admit_replays(read)
+                self._put_files(states)
+                changes = self._take(states, copies)
+                changes.extend(self._admit_replays(states))
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
         except BaseException as error:
@@ -215,11 +239,11 @@ class Ledger:
             raise
         return [
             Change(
-                old.request() if old and old.counted else None,
-                new.request() if new.counted else None,
+                self._request(old) if old and old[2] else None,
+                self._request(new) if new[2] else None,
             )
-            for old, new in (*changes, *promoted)
-            if new.at >= horizon and (new.counted or (old and old.counted))
+            for old, new in changes
+            if new[1] >= horizon and (new[2] or (old and old[2]))
         ]
 
     def _forget(self) -> None:
@@ -228,26 +252,46 @@ class Ledger:
         self._all = None
         self._words.clear()
         self._texts.clear()
+        self._numbers.clear()
+        self._circumstances.clear()
+        self._paths.clear()
 
     def _take(
-        self, read: Sequence[tuple[FileState, Facts]]
-    ) -> list[tuple[Held | None, Held]]:
-        incoming: dict[int, Held] = {}
-        for state, facts in read:
-            first = state.trail.first_at
-            for sighting in facts.sightings:
-                held = self._held(sighting, state, first)
-                seen = incoming.get(held.key)
-                incoming[held.key] = held if seen is None else join(seen, held)
+        self, states: Sequence[FileState], copies: Sequence[Copies]
+    ) -> list[_Changed]:
+        incoming: dict[int, Row] = {}
+        files = self._file_numbers(states)
+        for state, stated in zip(states, copies, strict=True):
+            first, file = state.trail.first_at, files[state.path]
+            places = [self._number_of(each) for each in stated.circumstances]
+            for key, at, counted, standing, place, *rest in stated.rows:
+                owned = at if first is None else first
+                row = (key, at, counted, standing, places[place], *rest, owned, file)
+                seen = incoming.get(key)
+                incoming[key] = row if seen is None else self._joined(seen, row)
         existing = self._fetch(self._maybe_held(incoming))
-        changes: list[tuple[Held | None, Held]] = []
-        for key, held in incoming.items():
+        changes: list[_Changed] = []
+        for key, row in incoming.items():
             old = existing.get(key)
-            new = self._judged(held if old is None else join(old, held))
+            new = row if old is None else self._joined(old, row)
+            if new[3] == REPLAYED:
+                new = self._judged(new)
             if new != old:
                 changes.append((old, new))
         self._put_requests([new for _, new in changes])
         return changes
+
+    def _joined(self, a: Row, b: Row) -> Row:
+        """``join`` of two copies in numbers."""
+        joined = join(self._worded(a), self._worded(b))
+        file = a[13] if joined.file == self._path(a[13]) else b[13]
+        return numbered(joined, self._number_of(circumstance(joined)), file)
+
+    def _worded(self, row: Row) -> Held:
+        return worded(row, self._circumstance(row[4]), self._path(row[13]))
+
+    def _request(self, row: Row) -> Request:
+        return self._worded(row).request()
 
     def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
         """Keys that the ledger may hold; looking up each one is the dear part."""
@@ -260,29 +304,10 @@ class Ledger:
             self._all = None
         return held
 
-    def _judged(self, held: Held) -> Held:
+    def _judged(self, row: Row) -> Row:
         """A replay counts once its original's file is here: then it states new work."""
-        if held.standing != REPLAYED:
-            return held
-        return held._replace(counted=int(held.origin in self._known_origins()))
-
-    def _held(self, sighting: Sighting, state: FileState, first: int | None) -> Held:
-        return Held(
-            sighting.key,
-            sighting.at,
-            int(sighting.standing == COUNTED),
-            sighting.standing,
-            sighting.origin,
-            state.agent,
-            *sighting[4:10],
-            sighting.web_searches,
-            int(sighting.final),
-            sighting.speed,
-            sighting.region,
-            *sighting[14:19],
-            sighting.at if first is None else first,
-            state.path,
-        )
+        known = self._circumstance(row[4])[ORIGIN] in self._known_origins()
+        return (*row[:2], int(known), *row[3:])
 
     def _known_origins(self) -> set[str]:
         if self._origins is None:
@@ -290,80 +315,91 @@ class Ledger:
             self._origins = {row[0] for row in rows}
         return self._origins
 
-    def _admit_replays(
-        self, read: Sequence[tuple[FileState, Facts]]
-    ) -> list[tuple[Held | None, Held]]:
+    def _admit_replays(self, states: Sequence[FileState]) -> list[_Changed]:
         """Count set-aside replays whose original's file has now appeared.
 
         What the original states too is joined with it by its key; the rest was new.
         """
         known = self._known_origins()
-        fresh = {state.trail.own_id for state, _ in read} - known - {""}
-        changes: list[tuple[Held | None, Held]] = []
+        fresh = {state.trail.own_id for state in states} - known - {""}
+        changes: list[_Changed] = []
         for own_id in fresh:
             known.add(own_id)
-            number = self._number(own_id)
-            rows = self._select(
-                "standing = ? AND origin = ? AND counted = 0", (REPLAYED, number)
+            rows = self._rows(
+                f"standing = {REPLAYED} AND counted = 0 AND circumstance IN"
+                " (SELECT id FROM circumstance WHERE origin = ?)",
+                (self._number(own_id),),
             )
-            admitted = [held._replace(counted=1) for held in rows]
+            admitted = [(*row[:2], 1, *row[3:]) for row in rows]
             self._put_requests(admitted)
             changes.extend(zip(rows, admitted, strict=True))
         return changes
 
-    def _fetch(self, keys: Iterable[int]) -> dict[int, Held]:
+    def _fetch(self, keys: Iterable[int]) -> dict[int, Row]:
         wanted = sorted(keys)
-        found: dict[int, Held] = {}
+        found: dict[int, Row] = {}
         for start in range(0, len(wanted), 20000):
             part = wanted[start : start + 20000]
             marks = ",".join("?" * len(part))
-            for held in self._select(f"key IN ({marks})", part):
-                found[held.key] = held
+            for row in self._rows(f"key IN ({marks})", part):
+                found[row[0]] = row
         return found
 
-    def _select(self, where: str, values: Sequence[Any]) -> list[Held]:
-        rows = self._db.execute(
-            f"SELECT {_REQUEST_COLUMNS}, path FROM request"
-            f" JOIN file ON file.id = request.file WHERE {where}",
-            tuple(values),
+    def _rows(self, where: str, values: Sequence[Any]) -> list[Row]:
+        return self._db.execute(
+            f"SELECT {_ROW} FROM request WHERE {where}", tuple(values)
         ).fetchall()
-        return [self._worded(row) for row in rows]
 
-    def _worded(self, row: tuple[Any, ...]) -> Held:
-        cells = list(row)
-        for place in WORD_PLACES:
-            cells[place] = self._text(cells[place])
-        return Held(*cells)
+    def _select(self, where: str, values: Sequence[Any]) -> list[Held]:
+        return [self._worded(row) for row in self._rows(where, values)]
 
-    def _put_requests(self, requests: Sequence[Held]) -> None:
-        if not requests:
-            return
-        files = self._file_numbers({held.file for held in requests})
-        words, number = self._words, self._number
-        rows = []
-        for held in requests:
-            cells: list[Any] = list(held)
-            for place in WORD_PLACES:
-                text = cells[place]
-                cells[place] = words[text] if text in words else number(text)
-            cells[-1] = files[held.file]
-            rows.append(cells)
-        places = ",".join("?" * len(Held._fields))
-        updates = ", ".join(f"{each} = excluded.{each}" for each in Held._fields[1:])
+    def _put_requests(self, requests: Sequence[Row]) -> None:
+        """Write requests whole, in the order of the table: a first scan appends."""
+        places = ",".join("?" * len(ROW))
         self._db.executemany(
-            f"INSERT INTO request VALUES ({places})"
-            f" ON CONFLICT(key) DO UPDATE SET {updates}",
-            rows,
+            f"INSERT OR REPLACE INTO request ({_ROW}) VALUES ({places})",
+            sorted(requests),
         )
 
-    def _file_numbers(self, paths: Iterable[str]) -> dict[str, int]:
-        wanted = list(paths)
-        marks = ",".join("?" * len(wanted))
+    def _file_numbers(self, states: Sequence[FileState]) -> dict[str, int]:
+        marks = ",".join("?" * len(states))
         return dict(
             self._db.execute(
-                f"SELECT path, id FROM file WHERE path IN ({marks})", wanted
+                f"SELECT path, id FROM file WHERE path IN ({marks})",
+                [state.path for state in states],
             ).fetchall()
         )
+
+    def _path(self, file: int) -> str:
+        path = self._paths.get(file)
+        if path is None:
+            found = self._db.execute("SELECT path FROM file WHERE id = ?", (file,))
+            path = self._paths[file] = str(found.fetchone()[0])
+        return path
+
+    def _number_of(self, told: Circumstance) -> int:
+        """The circumstance's number; a new one if it was never met."""
+        number = self._numbers.get(told)
+        if number is None:
+            words = [self._number(each) for each in told]
+            found = self._db.execute(_FIND_CIRCUMSTANCE, words).fetchone()
+            if found is None:
+                number = self._db.execute(_ADD_CIRCUMSTANCE, words).lastrowid
+            else:
+                number = found[0]
+            assert number is not None
+            self._numbers[told] = number
+            self._circumstances[number] = tuple(map(self._text, words))
+        return number
+
+    def _circumstance(self, number: int) -> Circumstance:
+        told = self._circumstances.get(number)
+        if told is None:
+            row = self._db.execute(
+                f"SELECT {_CIRCUMSTANCE} FROM circumstance WHERE id = ?", (number,)
+            ).fetchone()
+            told = self._circumstances[number] = tuple(map(self._text, row))
+        return told
 
     def _put_files(self, states: Iterable[FileState]) -> None:
         columns = f"{_FILE_COLUMNS}, session, own, first_at, last_at, trail"
@@ -437,10 +473,10 @@ class Ledger:
         self, since: datetime | None = None, until: datetime | None = None
     ) -> list[Request]:
         """Counted requests in a span, oldest first."""
-        rows = self._select(
+        rows = self._rows(
             "counted = 1 AND at >= ? AND at < ? ORDER BY at, key", _span(since, until)
         )
-        return [held.request() for held in rows]
+        return [self._request(row) for row in rows]
 
     def extent(self) -> tuple[datetime, datetime] | None:
         """The instants of the first and the last request; None if there is none."""
@@ -454,8 +490,12 @@ class Ledger:
         numbers = [self._words_of(each) for each in session_ids]
         known = [number for number in numbers if number is not None]
         marks = ",".join("?" * len(known))
-        rows = self._select(f"counted = 1 AND session IN ({marks})", known)
-        return [held.request() for held in rows]
+        rows = self._rows(
+            "counted = 1 AND circumstance IN"
+            f" (SELECT id FROM circumstance WHERE session IN ({marks}))",
+            known,
+        )
+        return [self._request(row) for row in rows]
 
     def _words_of(self, text: str) -> int | None:
         row = self._db.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
@@ -463,12 +503,11 @@ class Ledger:
 
     def extras(self, since: datetime | None, until: datetime | None) -> list[Request]:
         """Work stated beside requests whose billing is not known; in no total."""
-        rows = self._select(
-            # Few rows anywhere: one pass beats the index on the time.
-            f"standing = {EXTRA} AND +at >= ? AND +at < ? ORDER BY +at, key",
+        rows = self._rows(
+            f"standing = {EXTRA} AND at >= ? AND at < ? ORDER BY at, key",
             _span(since, until),
         )
-        return [held.request() for held in rows]
+        return [self._request(row) for row in rows]
 
     def sums(
         self,
@@ -497,10 +536,11 @@ class Ledger:
             f"SELECT {picked}, min(at), max({prompt}), sum(input), sum(output),"
             " sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),"
             " sum(web_searches), count(*), sum(1 - final) FROM request"
+            " JOIN circumstance ON circumstance.id = request.circumstance"
             f" WHERE counted = 1 AND at >= ? AND at < ? GROUP BY {group}",
             _span(since, until),
         ).fetchall()
-        worded = [name in WORDS for name in columns]
+        worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
 
     def _sum(self, row: tuple[Any, ...], worded: Sequence[bool]) -> Sum:
@@ -568,7 +608,16 @@ _FILE_COLUMNS = (
     "agent, account, path, reader, inode, size, mtime_ns, offset, tail, lines,"
     " sightings, skipped, unknown"
 )
-_REQUEST_COLUMNS = ", ".join(f"request.{name}" for name in Held._fields[:-1])
+_ROW = ", ".join(ROW)
+_CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
+_FIND_CIRCUMSTANCE = "SELECT id FROM circumstance WHERE " + " AND ".join(
+    f"{name} = ?" for name in CIRCUMSTANCE
+)
+_ADD_CIRCUMSTANCE = (
+    f"INSERT INTO circumstance ({_CIRCUMSTANCE})"
+    f" VALUES ({','.join('?' * len(CIRCUMSTANCE))})"
+)
+ORIGIN = CIRCUMSTANCE.index("origin")
 
 
 def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
@@ -584,7 +633,7 @@ def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
 
 
 def _column(name: str) -> str:
-    if name not in Held._fields:
+    if name not in (*CIRCUMSTANCE, *ROW):
         raise ValueError(f"no column {name!r}")
     return name
 

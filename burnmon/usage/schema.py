@@ -32,24 +32,29 @@ MIGRATIONS: tuple[str, ...] = (
         trail TEXT NOT NULL                -- JSON of records.Trail
     );
     CREATE INDEX file_session ON file(session);
-    CREATE TABLE request (
-        -- Rows lie in the order of arrival: keys are random, and a table sorted by
-        -- them would rewrite most of its pages with every commit of a first scan.
-        key INTEGER NOT NULL UNIQUE,
-        at INTEGER NOT NULL,               -- epoch ms
-        counted INTEGER NOT NULL, standing INTEGER NOT NULL, origin INTEGER NOT NULL,
+    CREATE TABLE circumstance (            -- what many requests have in common
+        id INTEGER PRIMARY KEY,            -- all others are numbers of words
         agent INTEGER NOT NULL, model INTEGER NOT NULL,
-        input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
-        cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
-        web_searches INTEGER NOT NULL, final INTEGER NOT NULL,
         speed INTEGER NOT NULL, region INTEGER NOT NULL,
         session INTEGER NOT NULL, subagent INTEGER NOT NULL,
         project INTEGER NOT NULL, branch INTEGER NOT NULL, version INTEGER NOT NULL,
+        origin INTEGER NOT NULL,
+        UNIQUE (session, model, branch, version, project, subagent, speed, region,
+            agent, origin)
+    );
+    CREATE TABLE request (
+        key INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,               -- epoch ms
+        counted INTEGER NOT NULL, standing INTEGER NOT NULL,
+        circumstance INTEGER NOT NULL,
+        input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+        cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
+        web_searches INTEGER NOT NULL, final INTEGER NOT NULL,
         file_first INTEGER NOT NULL, file INTEGER NOT NULL
     );
     CREATE INDEX request_at ON request(at);
-    CREATE INDEX request_session ON request(session);
-    CREATE INDEX request_replayed ON request(origin) WHERE standing = 1;
+    CREATE INDEX request_replayed ON request(circumstance) WHERE standing = 1;
+    CREATE INDEX request_extra ON request(at) WHERE standing = 2;
     CREATE TABLE reading (
         agent TEXT NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL,
         window_minutes INTEGER NOT NULL, resets_at INTEGER NOT NULL,
