@@ -247,6 +247,17 @@ def fit(text: str, width: int) -> str:
     return "".join(kept).rstrip() + ELLIPSIS if width > 0 else ""
 
 
+def whole(text: str, width: int) -> str:
+    """As many phrases between `` · `` as fit; only the first is ever cut.
+
+    >>> whole("one · two · three", 10)
+    'one · two'
+    """
+    while cells(text) > width and " · " in text:
+        text = text.rpartition(" · ")[0]
+    return fit(text, width)
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """The fitted text in exactly ``width`` cells, set to the left or the right."""
     fitted = fit(text, width)

@@ -62,9 +62,10 @@ def limit(label: str, shown: Window) -> LimitRow:
         label,
         shown.elapsed(NOW),
         (
-            f"{label}: stated by the statusline 4 m ago",
-            "used = stated share + tokens since, weighed by price",
-            "forecast: the same hours of the last 28 days, 500 draws",
+            "source: statusline, last stated 4 m ago; official",
+            "used: the highest share stated since the window began",
+            "forecast (experimental): from the last 28 days, 500 draws",
+            "verdict: safe below 10 %, watch from 10 %, runs out from 50 %",
         ),
     )
 
@@ -171,8 +172,10 @@ def session(
         started_at=NOW - minutes(90),
         last_at=NOW - minutes(since),
         explain=(
-            f"{project}: 40 requests in 1 file, 3 duplicates dropped",
-            "cost = tokens of each class × the price of the day",
+            f"session id-{project}, claude",
+            "cost: 40 priced of 40 requests, each by its own time and model",
+            "tokens: 1,204 input, 80,310 cache written, 2,410,005 cache read",
+            "pace: requests of the last 10 m, divided by it",
         ),
     )
 
@@ -263,7 +266,7 @@ def burn() -> Burn:
         unpriced_today=12,
         cache_read_share=0.96,
         cache_rebuilt_share=0.019,
-        explain=("pace = dollars of 14:22–14:32 ÷ 10 min", "41 requests, 12 unpriced"),
+        explain=("pace: 41 requests of the last 10 m, divided by it",),
     )
 
 

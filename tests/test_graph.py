@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
+from typing import Literal
 
 import example
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from burnmon.frame import lines, once
-from burnmon.frame.graph import bar, burn_up, sparkline
+from burnmon.frame.axes import axes_of
+from burnmon.frame.graph import bar, burn_up, in_one_colour, sparkline
 from burnmon.frame.segments import Line, width_of
 from burnmon.live.snapshot import Chart, Snapshot
 
@@ -78,22 +81,75 @@ def test_chart_without_forecast() -> None:
     ]
 
 
-def test_chart_with_forecast() -> None:
+def band(chart: Chart, columns: int, rows: int) -> list[str]:
+    """The forecast of a chart without its colours, column by column."""
+    picture = [in_one_colour(line) for line in burn_up(chart, columns, rows)]
+    cells = [
+        [
+            text if style.split(" ")[0] in ("near", "far", "alarm") else " "
+            for run, style in line
+            for text in run
+        ]
+        for line in picture
+    ]
+    return ["".join(column[::-1]) for column in zip(*cells, strict=True)]
+
+
+def test_forecast_widens() -> None:
     """The band starts at what is used and widens towards the end."""
-    picture = [drawn(line) for line in burn_up(ramp(0.4, (0.5, 0.8, 1.0)), 12, 11)]
-    heights = [sum(row[column] in "▒░" for row in picture) for column in range(7, 12)]
+    columns = band(ramp(0.4, (0.5, 0.8, 1.0)), 12, 11)[7:]
+    heights = [len(column.strip()) for column in columns]
     assert heights == sorted(heights)
     assert heights[-1] > heights[0] >= 1
 
 
-def test_band_above_the_limit() -> None:
-    """The part of the band that passes the limit is alarming."""
-    styles = {
-        segment.style
-        for line in burn_up(ramp(0.6, (0.9, 1.1, 1.4)), 20, 10)[:2]
-        for segment in line
+def test_forecast_has_smooth_edges() -> None:
+    """The upper edge of the band rises in eighths of a cell."""
+    edges = {
+        column.strip()[-1] for column in band(ramp(0.4, (0.45, 0.5, 0.6)), 60, 11)[32:]
     }
-    assert "alarm" in styles
+    assert len(edges & set("▁▂▃▄▅▆▇")) >= 5
+
+
+def test_forecast_in_one_colour() -> None:
+    """Without backgrounds no cell of the band is taken for what was used."""
+    picture = [
+        in_one_colour(line) for line in burn_up(ramp(0.4, (0.5, 0.8, 1.0)), 60, 11)
+    ]
+    grounds = {text for line in picture for text, style in line if " on-" in style}
+    assert set("".join(grounds)) <= set("▒░")
+
+
+def test_band_above_the_limit() -> None:
+    """The part of the band that passes the limit is alarming, and only that part."""
+    chart = ramp(0.6, (0.9, 1.1, 1.4))
+    styles = [" ".join(style for _, style in line) for line in burn_up(chart, 20, 10)]
+    limit = axes_of(chart, 20, 10).row_above(1.0)
+    assert "alarm" in styles[limit]
+    assert not any("alarm" in each for each in styles[limit + 1 :])
+    assert not any("near" in each for each in styles[: limit + 1])
+
+
+@pytest.mark.parametrize("rows", range(5, 40))
+@pytest.mark.parametrize("unit", ["share", "usd"])
+def test_labels_lie_evenly(rows: int, unit: Literal["share", "usd"]) -> None:
+    """Labels are the same number of rows apart, at least two and three of them."""
+    limit = 1.0 if unit == "share" else None
+    chart = replace(ramp(0.83, (0.85, 0.9, 0.97)), unit=unit, limit=limit)
+    labels = list(axes_of(chart, 40, rows).levels())
+    gaps = {upper - lower for upper, lower in pairwise(labels)}
+    assert len(gaps) == 1
+    assert gaps.pop() >= 2
+    assert len(labels) >= (3 if rows > 4 else 2)
+
+
+@given(st.floats(0, 1e7), st.integers(1, 60))
+def test_chart_holds_what_was_used(last: float, rows: int) -> None:
+    """A chart in dollars is high enough for all of it, and at most three times so."""
+    chart = replace(ramp(last, None), unit="usd", limit=None)
+    top = axes_of(chart, 20, rows).top
+    assert top >= last * 0.99
+    assert rows < 4 or top <= max(last * 3, 2.0)
 
 
 def test_chart_that_has_not_begun() -> None:

@@ -13,10 +13,11 @@ from burnmon.frame.answer import answer, banners
 from burnmon.frame.box import bottom, inner_width
 from burnmon.frame.burn import burn, burn_line
 from burnmon.frame.events import events, welcome
+from burnmon.frame.graph import in_one_colour
 from burnmon.frame.limits import groups, limits
 from burnmon.frame.plan import LOW, Heights, plan
-from burnmon.frame.segments import Line, Segment, blank, fitted, to_text
-from burnmon.frame.sessions import sessions
+from burnmon.frame.segments import Line, Segment, blank, fitted, joined, to_text
+from burnmon.frame.sessions import bare_rows, counts, sessions
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
 
@@ -44,10 +45,14 @@ def _bare_limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[
 
 
 def _pulse(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
-    """One line of burn, under limits without a box."""
+    """Burn, counts and the first sessions, a line each, under limits without a box."""
     width, height = size
-    line = fitted([Segment(" "), *burn_line(snapshot, inner_width(width))], width)
-    return [line, *[blank(width)] * (height - 1)]
+    inner = inner_width(width)
+    found = [burn_line(snapshot, inner), joined(counts(snapshot, inner), inner)]
+    found = [line for line in found if line]
+    found += bare_rows(snapshot, inner, max(0, height - len(found)))
+    rows = [fitted([Segment(" "), *line], width) for line in found[:height]]
+    return rows + [blank(width)] * (height - len(rows))
 
 
 _PANES: dict[str, Draw] = {
@@ -84,7 +89,7 @@ def lines(
     picture: list[Line] = []
     for part, tall in heights.items():
         picture += draw(part, scene, (width, tall), low=height <= LOW)
-    return picture[:height]
+    return [in_one_colour(line) for line in picture[:height]]
 
 
 def once(snapshot: Snapshot, width: int, height: int) -> str:

@@ -6,10 +6,14 @@ from burnmon.frame.graph import bar
 from burnmon.frame.segments import Line, Segment, fitted, spread, width_of
 from burnmon.frame.view import View
 from burnmon.live.snapshot import Scan, Snapshot
-from burnmon.text import ago, clock, local, plain, span
+from burnmon.text import ago, clock, local, plain, span, whole
 
 _GLYPHS = {"calm": "●", "attention": "▲", "alarm": "■", "unknown": "○"}
 _STYLES = {"unknown": "dim"}
+_CLOCK = 11
+"""Cells of the clock with the blanks around it."""
+_CLOCK_FROM = 30
+"""Columns from which the clock is worth its cells."""
 
 
 def answer(latest: Snapshot | None, width: int) -> Line:
@@ -18,30 +22,24 @@ def answer(latest: Snapshot | None, width: int) -> Line:
         return fitted([Segment(" looking for sessions …", "dim")], width)
     level = latest.answer_level
     style = _STYLES.get(level, level)
-    sentence = [
+    room = width - 3 - (_CLOCK if width >= _CLOCK_FROM else 0)
+    left = [
         Segment(f" {_GLYPHS[level]} ", style),
-        Segment(plain(latest.answer), f"strong {style}"),
+        Segment(whole(plain(latest.answer), room), f"strong {style}"),
     ]
-    left = fitted(sentence, width) if width_of(sentence) > width else sentence
-    full, short = _freshness(latest), [_clock(latest)]
-    fits = width_of(left) + width_of(full) + 2 <= width
-    return spread(left, full if fits else short, width)
+    return spread(left, _freshness(latest, width - width_of(left) - 2), width)
 
 
-def _clock(latest: Snapshot) -> Segment:
-    return Segment(f"{local(latest.now, latest.zone):%H:%M:%S} ", "dim")
-
-
-def _freshness(latest: Snapshot) -> Line:
-    """The clock, and how old the newest line of any session is."""
-    parts = [f"{local(latest.now, latest.zone):%H:%M:%S}"]
+def _freshness(latest: Snapshot, width: int) -> Line:
+    """The clock, then how old the newest line is and how lines are come by."""
+    words = f"{local(latest.now, latest.zone):%H:%M:%S}"
     if latest.health.last_line_at is not None:
-        parts.append(f"last line {ago(latest.health.last_line_at, latest.now)}")
+        words += f" · last line {ago(latest.health.last_line_at, latest.now)}"
     if latest.health.reader:
-        parts.append("follows another burnmon")
+        words += " · follows another burnmon"
     if not latest.health.watching:
-        parts.append("looks once a second")
-    return [Segment(" · ".join(parts) + " ", "dim")]
+        words += " · looks once a second"
+    return [Segment(whole(words, max(_CLOCK - 3, width - 1)) + " ", "dim")]
 
 
 def banners(latest: Snapshot | None, view: View, width: int) -> list[Line]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import floor, log10
 
+from burnmon.frame.axes import Axes, axes_of
 from burnmon.frame.box import Heading, boxed, inner_width, inside
-from burnmon.frame.graph import Axes, burn_up, ceiling, row_above
-from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
+from burnmon.frame.graph import burn_up
+from burnmon.frame.segments import Line, Segment, blank, fitted, joined
 from burnmon.frame.view import BURN, View, chart_of
 from burnmon.live.snapshot import Burn, Chart, Snapshot
 from burnmon.text import clock, day, money, plain, rate, share, span, tokens
@@ -67,8 +67,8 @@ def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list
     columns, height = width - _AXIS, rows - 1
     if columns < 8 or height < 2:
         return [blank(width)] * rows
-    axes = Axes(chart, columns, height, ceiling(chart, height))
-    labels = _levels(axes)
+    axes = axes_of(chart, columns, height)
+    labels = {row: _level_word(axes, at) for row, at in axes.levels().items()}
     body = [
         [Segment(f"{labels.get(row, ''):>{_AXIS - 1}} ", "dim"), *line]
         for row, line in enumerate(burn_up(chart, columns, height))
@@ -76,29 +76,14 @@ def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list
     return [*body, _instants(axes, snapshot)]
 
 
-def _levels(axes: Axes) -> dict[int, str]:
-    """Labels by row: the limit, the bottom, and what is between if there is room."""
-    limit, steps = axes.chart.limit, 4 if axes.rows >= 8 else 2
-    step = limit / steps if limit else _round_step(axes.top / steps)
-    labels: dict[int, str] = {}
-    for count in range(int(axes.top / step) + 1):
-        row = row_above(axes, step * count)
-        labels.setdefault(row, _level_word(axes.chart, step * count))
-    return labels
-
-
-def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10, 20 … from ``least`` upwards."""
-    size = 10.0 ** floor(log10(least)) if least > 0 else 1.0
-    return next(size * part for part in (1, 2, 5, 10) if size * part >= least * 0.99)
-
-
-def _level_word(chart: Chart, level: float) -> str:
-    if chart.unit == "share":
+def _level_word(axes: Axes, level: float) -> str:
+    if axes.chart.unit == "share":
         return f"{level * 100:.0f} %"
     if level >= 1000:
         return f"${tokens(level).replace(' ', '')}"
-    return f"${level:.0f}" if level >= 10 or not level else f"${level:.2g}"
+    if not level or axes.step >= 1:
+        return f"${level:.0f}"
+    return f"${level:.1f}" if axes.step >= 0.1 else f"${level:.2f}"
 
 
 def _instants(axes: Axes, snapshot: Snapshot) -> Line:
@@ -179,12 +164,10 @@ def _cache(burn: Burn) -> Line:
 
 def burn_line(snapshot: Snapshot, width: int) -> Line:
     """Pace and cost of today in one line, for panes without room for a chart."""
-    line = _pace(snapshot.burn)[:1]
-    for part in (
+    parts = (
+        _pace(snapshot.burn)[:1],
         _today(snapshot.burn),
         figures(snapshot)[1][:1],
         _cache(snapshot.burn),
-    ):
-        if width_of(line) + width_of(part) + 3 <= width:
-            line = [*line, Segment(" · ", "faint"), *part]
-    return fitted(line, width)
+    )
+    return fitted(joined(parts, width) or parts[0], width)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from burnmon.frame.box import Heading, boxed, inner_width, inside
-from burnmon.frame.segments import Line, Segment, fitted, spread, styled
+from burnmon.frame.segments import Line, Segment, fitted, styled
 from burnmon.frame.view import (
     EVENTS,
     View,
@@ -12,7 +14,7 @@ from burnmon.frame.view import (
     window_on_screen,
 )
 from burnmon.live.snapshot import Event, Place, Snapshot
-from burnmon.text import clock, pad, plain
+from burnmon.text import cells, day, local, pad, plain
 
 _GLYPHS = {"note": "·", "warning": "▲", "alarm": "■"}
 _STYLES = {"note": "dim", "warning": "attention", "alarm": "strong alarm"}
@@ -25,9 +27,9 @@ def events(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     first = window_on_screen(len(snapshot.events), chosen, height - 1)
     if view.pane != EVENTS:
         first, chosen = 0, -1
-    rows = []
+    projects, rows = _projects(snapshot, inner_width(width)), []
     for place, event in enumerate(snapshot.events[first : first + height - 1], first):
-        line = _line(event, snapshot, inner_width(width))
+        line = fitted(_line(event, snapshot, projects), inner_width(width))
         if place == chosen:
             rows.append(inside(styled(line, "selected"), width, "▸"))
         else:
@@ -38,16 +40,27 @@ def events(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     return boxed(heading, rows, size)
 
 
-def _line(event: Event, snapshot: Snapshot, width: int) -> Line:
+def _line(event: Event, snapshot: Snapshot, projects: int) -> Line:
     style = _STYLES[event.level]
-    at = pad(clock(event.at, snapshot.zone, snapshot.now), 11 if width > 60 else 6)
-    left = [
-        Segment(at, "dim"),
-        Segment(_GLYPHS[event.level] + " ", style),
+    return [
+        Segment(pad(_time(event, snapshot), 8), "dim"),
+        Segment(_GLYPHS[event.level] + "  ", style),
+        Segment(pad(plain(event.project) or "–", projects) + "  ", "dim"),
         Segment(plain(event.text), "" if event.level == "note" else style),
     ]
-    right = [Segment(plain(event.project), "dim")] if event.project else []
-    return spread(left, right, width)
+
+
+def _time(event: Event, snapshot: Snapshot) -> str:
+    """The time of day while it is clear of which day, then the day."""
+    if snapshot.now - event.at < timedelta(days=1):
+        return f"{local(event.at, snapshot.zone):%H:%M}"
+    return day(event.at, snapshot.zone)
+
+
+def _projects(snapshot: Snapshot, width: int) -> int:
+    """Cells of the column of projects, the same whichever events are in sight."""
+    longest = max((cells(plain(each.project)) for each in snapshot.events), default=1)
+    return max(1, min(longest, 16, width // 5))
 
 
 def nothing_found(snapshot: Snapshot) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from textwrap import wrap
 
-from burnmon.frame.segments import Line, Segment, to_text
-from burnmon.frame.sessions import doing
+from burnmon.frame.limits import outcome, resets, used, verdict
+from burnmon.frame.segments import Line, Segment
+from burnmon.frame.session_cells import Place, doing
 from burnmon.frame.view import (
     EVENTS,
     LIMITS,
@@ -18,82 +21,98 @@ from burnmon.frame.view import (
     selected_session,
 )
 from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
-from burnmon.text import ago, clock, money, plain, rate, span, tokens
+from burnmon.records import Window
+from burnmon.text import clock, money, plain, rate, span, tokens
 
 Facts = list[tuple[str, str]]
-_NAME = 13
+_NAME = 14
+_NAMED = re.compile(r"([a-z][a-z ]{1,11})(?: \(([a-z ]+)\))?: (.+)")
+"""An explaining line that says of which figure it is, ``cost: …``."""
 
 
 def explained(scene: Scene, width: int) -> list[Line]:
     """What is known about the selected row, and about all figures, ``width`` wide."""
-    title, facts, words = _subject(scene)
+    title, facts = _subject(scene)
     page: list[Line] = [[Segment(title, "strong accent")], []]
-    for name, value in facts:
-        page += _fact(name, value, width)
-    if facts and words:
-        page.append([])
-    for line in words:
-        page += _paragraph(line, width)
+    page += _facts(facts, width)
     page += [[], [Segment("All figures", "title")]]
-    for name, value in _sources(scene.latest):
-        page += _fact(name, value, width)
-    return page
+    return page + _facts(_sources(scene.latest), width)
 
 
 def copied(scene: Scene) -> str:
     """The selected row as plain text, its explanation below it."""
-    title, facts, words = _subject(scene)
-    lines = [title, *(f"{name}: {value}" for name, value in facts), *words]
+    title, facts = _subject(scene)
+    lines = [title, *(f"{name}: {value}" if name else value for name, value in facts)]
     return "\n".join(map(plain, lines))
 
 
-def _subject(scene: Scene) -> tuple[str, Facts, tuple[str, ...]]:
-    """Title, facts and explaining lines of what is selected."""
+def _subject(scene: Scene) -> tuple[str, Facts]:
+    """Title and facts of what is selected, each figure followed by its reasons."""
     snapshot, view = scene.snapshot, scene.view
     if view.pane == LIMITS:
-        row = selected_limit(snapshot, view)
-        return _limit(row, snapshot)
+        return _limits(selected_limit(snapshot, view), snapshot)
     if view.pane == SESSIONS and (session := selected_session(snapshot, view)):
         title = f"{plain(session.project)} · {plain(session.branch) or 'no branch'}"
-        return title, _session(session, snapshot), session.explain
+        return title, _with_reasons(_session(session, snapshot), session.explain)
     if view.pane == EVENTS and snapshot.events:
         keys = [event_key(event) for event in snapshot.events]
         event = snapshot.events[position(keys, chosen_in(view))]
-        return "Event", _event(event, snapshot), ()
-    return "Burn", _burn(snapshot), snapshot.burn.explain
+        return "Event", _event(event, snapshot)
+    return "Burn", _with_reasons(_burn(snapshot), snapshot.burn.explain)
 
 
-def _limit(
-    row: LimitRow | None, snapshot: Snapshot
-) -> tuple[str, Facts, tuple[str, ...]]:
-    facts: Facts = []
-    for missing in snapshot.missing:
-        facts.append((plain(missing.label), f"{plain(missing.reason)}"))
-        facts.append(("to know it", plain(missing.remedy)))
+def _with_reasons(facts: Facts, reasons: Iterable[str]) -> Facts:
+    """The facts, each reason below the one it names, the others at the end."""
+    named: dict[str, list[str]] = {}
+    for name, value in facts:
+        named.setdefault(name, []).append(value)
+    for line in reasons:
+        match = _NAMED.fullmatch(plain(line))
+        name, value = (match[1], match[3]) if match else ("", plain(line))
+        if match and match[2]:
+            value = f"{match[2]}: {value}"
+        if value not in named.setdefault(name, []):
+            named[name].append(value)
+    rest = named.pop("", [])
+    merged = [(name, value) for name, values in named.items() for value in values]
+    return merged + [("", value) for value in rest]
+
+
+def _limits(row: LimitRow | None, snapshot: Snapshot) -> tuple[str, Facts]:
+    missing: Facts = []
+    for each in snapshot.missing:
+        missing.append((plain(each.label).lower(), f"unknown: {plain(each.reason)}"))
+        missing.append(("to know it", plain(each.remedy)))
     if row is None:
-        return "Limits", facts, ()
-    window = row.window
-    known = [("source", plain(window.source))]
-    if window.observed_at is not None:
-        known.append(("stated", ago(window.observed_at, snapshot.now)))
-    if window.reason:
-        known.append(("unknown", plain(window.reason)))
-    if window.forecast is not None:
-        known.append(("forecast by", plain(window.forecast.method)))
-    known.append(("confidence", window.confidence.replace("_", " ")))
+        return "Limits", missing
+    figure = "unknown" if row.window.used is None else "used"
+    # The source is that of the share: the other figures are computed here.
+    reasons = (re.sub("^source:", f"{figure}:", line) for line in row.explain)
+    facts = _with_reasons(_limit(row.window, snapshot), reasons)
+    return plain(row.label), facts + missing
+
+
+def _limit(window: Window, snapshot: Snapshot) -> Facts:
+    """The figures of the row, in the order in which they are explained."""
+    facts: Facts = []
     if window.binding:
-        known.append(("binding", "this window would stop the work first"))
-    return plain(row.label), [*known, *facts], row.explain
+        facts.append(("binding", "this window would stop the work first"))
+    if window.resets_at is not None:
+        facts.append(("resets", resets(window, snapshot, 99).removeprefix("resets ")))
+    if window.used is None:
+        return [*facts, ("unknown", plain(window.reason))]
+    facts.append(("used", used(window)))
+    if window.forecast is not None:
+        facts.append(("forecast", outcome(window, snapshot)))
+    return [*facts, ("verdict", verdict(window).lower())]
 
 
 def _session(row: SessionRow, snapshot: Snapshot) -> Facts:
     facts = [
         ("directory", plain(row.cwd)),
-        ("agent", plain(row.agent)),
         ("model", plain(row.model)),
-        ("session", plain(row.session_id)),
         ("started", clock(row.started_at, snapshot.zone, snapshot.now)),
-        ("now", doing(row, snapshot).text),
+        ("now", doing(row, Place(snapshot.now, 999)).text),
         (
             "pace",
             f"{rate(row.cost_per_minute)}, {tokens(row.tokens_per_minute)} tok/min",
@@ -102,8 +121,8 @@ def _session(row: SessionRow, snapshot: Snapshot) -> Facts:
     ]
     if row.title:
         facts.insert(0, ("title", plain(row.title)))
-    if row.unpriced_requests:
-        facts.append(("unpriced", f"{row.unpriced_requests} requests are not in it"))
+    if not any(row.session_id in line for line in row.explain):
+        facts.append(("session", f"{plain(row.session_id)}, {plain(row.agent)}"))
     return facts
 
 
@@ -116,12 +135,14 @@ def _event(event: Event, snapshot: Snapshot) -> Facts:
 
 def _burn(snapshot: Snapshot) -> Facts:
     burn = snapshot.burn
+    today = money(burn.cost_today)
+    if burn.unpriced_today:
+        today += f", {burn.unpriced_today} requests without a price not in it"
     return [
         ("pace", f"{rate(burn.cost_per_minute)} over {span(burn.span)}"),
         ("tokens", f"{tokens(burn.tokens_per_minute)} per minute"),
         ("cache reads", f"{tokens(burn.cache_reads_per_minute)} per minute, apart"),
-        ("today", money(burn.cost_today)),
-        ("unpriced", f"{burn.unpriced_today} requests of today"),
+        ("today", today),
     ]
 
 
@@ -134,17 +155,18 @@ def _sources(snapshot: Snapshot) -> Facts:
     return [*facts, *totals]
 
 
-def _fact(name: str, value: str, width: int) -> list[Line]:
-    """A name, and its value in as many lines as it takes."""
-    parts = wrap(value, max(8, width - _NAME)) or ["–"]
-    first: Line = [Segment(f"{name:<{_NAME}}", "dim"), Segment(parts[0])]
-    return [first, *([Segment(" " * _NAME), Segment(part)] for part in parts[1:])]
-
-
-def _paragraph(line: str, width: int) -> list[Line]:
-    return [[Segment(part)] for part in wrap(plain(line), max(8, width))] or [[]]
-
-
-def as_text(page: list[Line]) -> str:
-    """A page as plain text."""
-    return "\n".join(map(to_text, page))
+def _facts(facts: Facts, width: int) -> list[Line]:
+    """Facts in two columns, a name said once; what has no name takes both."""
+    page: list[Line] = []
+    before = None
+    for name, value in facts:
+        if not name:
+            page += [[Segment(part)] for part in wrap(value, max(8, width))]
+            continue
+        style = "dim" if name == before else ""
+        shown = "" if name == before else name
+        for part in wrap(value, max(8, width - _NAME)) or ["–"]:
+            page.append([Segment(f"{shown:<{_NAME}}", "dim"), Segment(part, style)])
+            shown = ""
+        before = name
+    return page

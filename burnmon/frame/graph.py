@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
+from burnmon.frame.axes import Axes, axes_of
 from burnmon.frame.segments import Line, Segment
 from burnmon.live.snapshot import Chart
 
 UP = " ▁▂▃▄▅▆▇█"
 FILL, HALF, TRACK, PACE, LIMIT = "━", "╸", "─", "┃", "┈"
 NEAR, FAR = "▒", "░"
+_THINNEST = 2
+"""Eighths of a cell that a band takes where its edges meet."""
 
 
 def bar(part: float | None, pace: float | None, width: int, style: str) -> Line:
@@ -51,49 +52,11 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(glyphs).rjust(width)
 
 
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """Where instants and levels of a chart lie on a grid of cells."""
-
-    chart: Chart
-    columns: int
-    rows: int
-    top: float
-    """The level at the upper edge, in the chart's unit."""
-
-    @property
-    def now(self) -> float:
-        """How far the running instant is along the chart, 0–1."""
-        return self.along(self.chart.points[-1][0]) if self.chart.points else 0.0
-
-    def along(self, at: datetime) -> float:
-        """How far an instant is along the chart, 0–1."""
-        whole = (self.chart.ends_at - self.chart.starts_at).total_seconds()
-        passed = (at - self.chart.starts_at).total_seconds()
-        return min(1.0, max(0.0, passed / whole)) if whole > 0 else 0.0
-
-    def eighths(self, level: float) -> int:
-        """Height of a level in eighths of a cell, from the bottom."""
-        return round(min(1.0, max(0.0, level / self.top)) * self.rows * 8)
-
-
-def ceiling(chart: Chart, rows: int) -> float:
-    """The level at the upper edge; what passes the limit has a row above it."""
-    levels = [level for _, level in chart.points[-1:]]
-    if chart.band is not None:
-        levels += chart.band
-    top = max(levels, default=0.0)
-    if not chart.limit:
-        return top or 1.0
-    above = chart.limit * rows / max(1, rows - 1)
-    return min(max(top, above), max(1.5 * chart.limit, above))
-
-
 def burn_up(chart: Chart, columns: int, rows: int) -> list[Line]:
     """The chart without its labels: ``rows`` lines of exactly ``columns`` cells."""
     if columns < 1 or rows < 1:
         return []
-    axes = Axes(chart, columns, rows, ceiling(chart, rows))
+    axes = axes_of(chart, columns, rows)
     stacks = [_column(axes, column) for column in range(columns)]
     return [_joined([stack[row] for stack in stacks]) for row in range(rows)]
 
@@ -131,43 +94,59 @@ def _level(axes: Axes, along: float) -> float:
 
 
 def _forecast(axes: Axes, ahead: float) -> list[Segment]:
-    """Band of a future column: the nearer half below its median, the other above."""
+    """Band of a future column, from the top."""
     start = axes.chart.points[-1][1] if axes.chart.points else 0.0
     low, middle, high = (
         axes.eighths(start + (level - start) * ahead)
         for level in axes.chart.band or (0.0,) * 3
     )
-    median = min(middle, axes.rows * 8 - 1) // 8
+    low = max(0, min(low, axes.rows * 8 - _THINNEST))
+    high = max(high, low + _THINNEST)
     cells = []
     for row in range(axes.rows):
-        height = axes.rows - 1 - row
-        covered = min(high, height * 8 + 8) - max(low, height * 8)
-        if covered < 2 and height != median:
-            cells.append(_background(axes, row))
-        else:
-            cells.append(_shade(axes, height, near=height <= median))
+        below = (axes.rows - 1 - row) * 8
+        edges = [min(8, max(0, edge - below)) for edge in (low, middle, high)]
+        over = axes.chart.limit is not None and below >= axes.eighths(axes.chart.limit)
+        cells.append(_band(edges, over=over) or _background(axes, row))
     return cells
 
 
-def _shade(axes: Axes, height: int, *, near: bool) -> Segment:
-    """A cell of the band; one that lies above the limit is alarming."""
-    limit = axes.chart.limit
-    style = "near" if near else "far"
-    if limit is not None and height >= axes.eighths(limit) // 8:
-        style = "alarm"
-    return Segment(NEAR if near else FAR, style)
+def _band(edges: list[int], *, over: bool) -> Segment | None:
+    """The cell that the band crosses between these eighths; None if it does not.
+
+    A cell has two colours, so it shows one edge of the band: the one that matters
+    more. The glyph of a full cell is seen only where colours are not.
+    """
+    low, middle, high = edges
+    if high <= low:
+        return None
+    near = middle - low >= high - middle
+    name = "alarm over" if over else "near" if near else "far"
+    ground = f"on-{name.split()[-1]}"
+    if low and low >= 8 - high:
+        return Segment(UP[low], f"{name} under {ground}")
+    if high < 8:
+        return Segment(UP[high], name)
+    if 0 < middle < 8 and not over:
+        return Segment(UP[middle], "near on-far")
+    return Segment(NEAR if near else FAR, f"{name} {ground}")
+
+
+def in_one_colour(line: Line) -> Line:
+    """The line for whoever prints no backgrounds: a cell of the band is a shade."""
+    return [
+        Segment(NEAR * len(text), style)
+        if " on-" in style and text.strip(NEAR + FAR)
+        else Segment(text, style)
+        for text, style in line
+    ]
 
 
 def _background(axes: Axes, row: int) -> Segment:
     limit = axes.chart.limit
-    if limit is None or row != row_above(axes, limit):
+    if limit is None or row != axes.row_above(limit):
         return Segment(" ")
     return Segment(LIMIT, "dim")
-
-
-def row_above(axes: Axes, level: float) -> int:
-    """The row, from the top, whose lower edge is at a level."""
-    return max(0, axes.rows - 1 - axes.eighths(level) // 8)
 
 
 def _joined(cells: list[Segment]) -> Line:

@@ -20,9 +20,10 @@ from burnmon.text import (
     countdown,
     plain,
     share,
+    whole,
 )
 
-_LONGEST_BAR = 64
+_LONGEST_BAR = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,6 @@ def verdict(window: Window, width: int = 13) -> str:
 
 def used(window: Window) -> str:
     """The used share; ``≈`` when it is an estimate of ours."""
-    if window.used is None:
-        return "?"
     return ("" if window.confidence == "official" else "≈") + share(window.used)
 
 
@@ -137,6 +136,8 @@ def label_width(snapshot: Snapshot) -> int:
 def limit_line(row: LimitRow, snapshot: Snapshot, width: int) -> Line:
     """One window in one line of ``width`` cells."""
     label = label_width(snapshot)
+    if row.window.used is None:
+        return fitted(_unknown(row, snapshot, label, width), width)
     room = width - label - 8
     wording = next(
         (words for words in WORDINGS if room - words.width >= words.bar),
@@ -149,16 +150,13 @@ def limit_line(row: LimitRow, snapshot: Snapshot, width: int) -> Line:
 def _gauge(row: LimitRow, label: int, size: int) -> Line:
     window, style = row.window, level(row.window)
     name = Segment(plain(row.label), "strong" if window.binding else "")
-    figure = Segment(used(window), "dim" if window.used is None else f"strong {style}")
+    figure = Segment(used(window), f"strong {style}")
     gauge = bar(window.used, row.elapsed, size, style)
     return [*columns([(name, label)]), Segment(" "), *gauge, *columns([(figure, -6)])]
 
 
 def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
     window = row.window
-    if window.used is None and window.reason:
-        reason = plain(window.reason)
-        return [Segment("  unknown", "strong"), Segment(f"  {reason}", "dim")]
     style = level(window)
     loud = "strong " if style in ("attention", "alarm") else ""
     table = [
@@ -171,17 +169,36 @@ def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
     return [Segment("  "), *columns(shown)] if shown else []
 
 
+def _unknown(row: LimitRow, snapshot: Snapshot, label: int, width: int) -> Line:
+    """A window without a figure: no bar, which would read as empty, but the reason."""
+    name = Segment(plain(row.label), "strong" if row.window.binding else "")
+    line = [*columns([(name, label)]), Segment(" unknown  ", "strong")]
+    return [
+        *line,
+        Segment(_why_unknown(row.window, snapshot, width - label - 10), "dim"),
+    ]
+
+
+def _why_unknown(window: Window, snapshot: Snapshot, width: int) -> str:
+    """Why a share is not known, how old the last one is and what makes it known."""
+    words = plain(window.reason)
+    if window.observed_at is not None:
+        old = age(snapshot.now - window.observed_at)
+        words += f" · read {old} ago · its next turn tells"
+    return whole(words, width)
+
+
 def stacked(row: LimitRow, snapshot: Snapshot, width: int) -> list[Line]:
     """One window in two lines: how full, then what comes of it."""
     label, window = label_width(snapshot), row.window
+    if window.used is None:
+        why = [Segment("  " + _why_unknown(window, snapshot, width - 2), "dim")]
+        return [fitted(_unknown(row, snapshot, label, 0), width), fitted(why, width)]
     word = Segment("  " + verdict(window), f"strong {level(window)}")
     size = max(0, width - label - 8 - 15)
     first = [*_gauge(row, label, size), word]
-    if window.used is None:
-        second = [Segment(f"  {plain(window.reason)}", "dim")]
-    else:
-        until, then = resets(window, snapshot, 23), outcome(window, snapshot)
-        second = [Segment(f"  {until} · ", "dim"), Segment(then)]
+    until, then = resets(window, snapshot, 23), outcome(window, snapshot)
+    second = [Segment(f"  {until} · ", "dim"), Segment(then)]
     return [fitted(first, width), fitted(second, width)]
 
 

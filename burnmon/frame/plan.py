@@ -1,7 +1,7 @@
 """How the height of a screen is shared out between the panes.
 
-Heights depend on the size and on how many limits there are, and only in coarse
-steps on how many sessions: a screen that is left open all day must not jump.
+Heights depend on the size and on how many limits there are, never on how many
+sessions or events: a screen that is left open all day must not jump.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene
 from burnmon.live.snapshot import Snapshot
 
 LOW = 8
-"""Up to this height only limits and one line of burn are shown."""
+"""Up to this height only limits and a few lines of burn are shown."""
+_TALLEST = 18
+"""Lines beyond which a chart says no more."""
 
 Heights = dict[str, int]
 """Lines by part: answer, banners, the panes, welcome, pulse and footer."""
@@ -69,29 +71,22 @@ def _shared(snapshot: Snapshot, width: int, room: int) -> Heights:
     stack = narrow and room >= 16
     wanted = 1 + sum(map(len, groups(snapshot, width, stack=stack)))
     limits = max(2, min(wanted, room // 2))
-    burn, events = _sizes(width, room - limits)
-    rest = room - limits - burn - events
-    sessions = min(rest, max(8, _step(len(snapshot.sessions)) + 2))
-    if not narrow:
-        grown = min(rest - sessions, 8) if burn > 2 else 0
-        burn, rest = burn + grown, rest - grown
-        events += rest - sessions
-    else:
-        sessions = rest
+    burn, sessions, events = _sizes(width, room - limits)
     return {LIMITS: limits, BURN: burn, SESSIONS: sessions, EVENTS: events}
 
 
-def _sizes(width: int, room: int) -> tuple[int, int]:
-    """Lines of the burn and events panes, rules included, before any surplus."""
+def _sizes(width: int, room: int) -> tuple[int, int, int]:
+    """Lines of the burn, sessions and events panes, rules included.
+
+    Sessions come and go all day, so how many there are has no say in it.
+    """
+    events = min(10, max(3, round(room * 0.2))) if room >= 11 else 0
     if width <= NARROW:
-        return (2 if room >= 6 else 0), (3 if room >= 11 else 0)
-    burn = min(16, max(4, round(room * 0.36))) if room >= 9 else 2 * (room >= 6)
-    if burn < 7 and inner_width(width) < FIGURES_FROM:
-        burn = min(burn, 2)  # figures above a chart that low leave nothing of it
-    events = min(10, max(3, round(room * 0.2))) if room >= 13 else 0
-    return burn, events
-
-
-def _step(count: int) -> int:
-    """The count in coarse steps, so that one session more moves nothing."""
-    return -(-count // 4) * 4
+        burn = 2 if room >= 6 else 0
+        return burn, room - burn - events, events
+    sessions = max(min(8, room - 4), round(room * 0.38))
+    burn = min(_TALLEST, room - sessions - events)
+    least = 7 if inner_width(width) < FIGURES_FROM else 4
+    if burn < least:  # figures above a chart that low leave nothing of it
+        burn = 2 if room >= 6 else 0
+    return burn, room - burn - events, events

@@ -24,6 +24,11 @@ STYLES = (
     "area",  # what was used, in the chart
     "near",  # forecast up to its median
     "far",  # forecast above its median
+    "over",  # forecast above the limit
+    "on-near",  # the same three as the ground of a cell
+    "on-far",
+    "on-over",
+    "under",  # what lies below the forecast, drawn on its ground
     "selected",  # the row the keys act on
     "chosen",  # the same while another pane has the keys
 )
@@ -72,6 +77,17 @@ def spread(left: Line, right: Line, width: int) -> Line:
     if gap < 2:
         return fitted(left, width)
     return [*left, Segment(" " * gap), *right]
+
+
+def joined(parts: Iterable[Line], width: int) -> Line:
+    """As many parts as fit, most important first, set apart by dots."""
+    line: Line = []
+    for part in parts:
+        gap = [Segment(" · ", "faint")] if line else []
+        if width_of(line) + width_of(gap) + width_of(part) > width:
+            break
+        line += [*gap, *part]
+    return line
 
 
 def columns(cells_: Sequence[tuple[Segment, int]], gap: str = "  ") -> Line:

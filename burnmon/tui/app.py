@@ -27,7 +27,7 @@ from burnmon.tui.feed import Feed, SnapshotReady
 from burnmon.tui.keys import BINDINGS, works
 from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
-from burnmon.tui.theme import BURNMON
+from burnmon.tui.theme import BURNMON, BURNMON_LIGHT, shades
 
 
 class BurnApp(App[None], inherit_bindings=False):
@@ -52,6 +52,7 @@ class BurnApp(App[None], inherit_bindings=False):
         super().__init__(driver_class=quiet_driver())
         self.animation_level = "none"
         self.register_theme(BURNMON)
+        self.register_theme(BURNMON_LIGHT)
         self.theme = theme if theme in self.available_themes else BURNMON.name
         self.view = View(pane=SESSIONS)
         self._feed, self._mouse, self._zone = feed, mouse, zone
@@ -60,6 +61,11 @@ class BurnApp(App[None], inherit_bindings=False):
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
         return super().run(mouse=self._mouse if mouse is None else mouse, **options)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's variables, and the shades of the style words."""
+        variables = super().get_css_variables()
+        return variables | shades(variables)
 
     def get_default_screen(self) -> Main:
         """The panes."""
@@ -184,9 +190,9 @@ class BurnApp(App[None], inherit_bindings=False):
             self.notify("copied", timeout=2)
 
     def action_filter(self) -> None:
-        """Ask for the words to filter by."""
+        """Ask for the words to filter by; the next key is already one of them."""
         self.look(replace(self.view, typing=True))
-        self.query_one(Filter).focus()
+        self.screen.set_focus(self.query_one(Filter))
 
     @on(Input.Changed)
     def filter_by(self, event: Input.Changed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual.binding import ActiveBinding, Binding
 from textual.geometry import Size
@@ -34,20 +35,32 @@ def _key(
     )
 
 
+def _unlisted(binding: Binding) -> Binding:
+    """A key that another row of the list of keys speaks for."""
+    return replace(binding, system=True)
+
+
+def _first(binding: Binding) -> Binding:
+    """A key that acts before the next one is looked at, so that focus can move."""
+    return replace(binding, priority=True)
+
+
 BINDINGS = [
     _key("tab", "focus_next", "", "next pane"),
     _key("shift+tab", "focus_previous", "", "previous pane"),
-    _key("1", "pane('limits')", "pane", "go to Limits", "1-4"),
-    _key("2", "pane('burn')", "", "go to Burn"),
-    _key("3", "pane('sessions')", "", "go to Sessions"),
-    _key("4", "pane('events')", "", "go to Events"),
+    _key("1", "pane('limits')", "pane", "Limits, Burn, Sessions, Events", "1-4"),
+    _unlisted(_key("2", "pane('burn')", "", "go to Burn")),
+    _unlisted(_key("3", "pane('sessions')", "", "go to Sessions")),
+    _unlisted(_key("4", "pane('events')", "", "go to Events")),
     _key("enter", "explain", "why", "explain the selected row", "enter"),
-    _key("slash", "filter", "filter", "by project, branch, model, title, state", "/"),
+    _first(
+        _key("slash", "filter", "filter", "project, branch, model, title, state", "/")
+    ),
     _key("s", "order", "sort", "next order of the sessions", "s"),
     _key("space", "freeze", "freeze", "hold still; the first line stays live", "space"),
     _key("e", "enlarge", "enlarge", "give the pane the whole height", "e"),
     _key("plus,equals_sign", "span(1)", "span", "next span of the chart", "+ −"),
-    _key("y", "copy", "copy", "copy the selected row", "y"),
+    _key("y", "copy", "copy", "the selected row and its reasons", "y"),
     _key("question_mark", "help", "keys", "show or hide this list", "?"),
     _key("q,ctrl+q", "quit", "quit", "end burnmon; agents are not touched", "q"),
     _key("ctrl+c", "interrupt", "", "end burnmon as an interrupted command"),
@@ -82,13 +95,18 @@ def _several(scene: Scene, _: Size) -> bool:
     return len(scene.snapshot.sessions) > 1
 
 
+def _filtered(scene: Scene) -> bool:
+    """There is something to filter, and a ``/`` is not one of the words."""
+    return bool(scene.snapshot.sessions) and not scene.view.typing
+
+
 _NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
     "explain": _found,
     "copy": _found,
     "order": _several,
     "reverse": _several,
     "freeze": lambda scene, size: True,
-    "filter": lambda scene, size: bool(scene.snapshot.sessions) and size.height > LOW,
+    "filter": lambda scene, size: _filtered(scene) and size.height > LOW,
     "enlarge": lambda scene, size: _found(scene, size) and size.height > LOW,
     "pane": lambda scene, size: _found(scene, size) and size.height > LOW,
     "span": lambda scene, size: len(scene.snapshot.charts) > 1 and size.width > NARROW,

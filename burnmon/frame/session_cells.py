@@ -1,0 +1,200 @@
+"""The columns of the Sessions pane: what each is called, shows and how wide it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from burnmon.frame.graph import sparkline
+from burnmon.frame.segments import Segment
+from burnmon.live.snapshot import SessionRow
+from burnmon.text import cells, fit, money, plain, share, short_model, span, tokens
+
+STATE_STYLES = {"burning": "accent", "waiting": "attention", "idle": "dim"}
+_AGENTS_ALONE = 5
+"""Cells below which what a session does gives way to its number of agents."""
+
+
+class Place(NamedTuple):
+    """Where a cell is shown."""
+
+    now: datetime
+    room: int
+    """Cells there are."""
+
+
+Cell = Callable[[SessionRow, Place], Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table."""
+
+    name: str
+    width: int
+    """Cells; negative sets it to the right, 0 takes what is left."""
+    cell: Cell
+    least: int = 0
+    """Cells it may shrink to where all of its values are shorter; 0: it never does."""
+
+
+def _quiet(row: SessionRow) -> str:
+    return "dim" if row.state == "idle" else ""
+
+
+def _project(row: SessionRow, _: Place) -> Segment:
+    style = "dim" if row.state == "idle" else "strong"
+    return Segment(plain(row.project) or "–", style)
+
+
+def _branch(row: SessionRow, _: Place) -> Segment:
+    return Segment(plain(row.branch) or "–", "dim")
+
+
+def _model(row: SessionRow, _: Place) -> Segment:
+    return Segment(short_model(row.model) or "–", _quiet(row))
+
+
+def _pace(row: SessionRow, _: Place) -> Segment:
+    """Loud while it burns; what the last minutes still weigh is no pace of now."""
+    burning = row.state == "burning"
+    if row.cost_per_minute is None:
+        return Segment("no price", "attention" if burning else "dim")
+    if not row.cost_per_minute:
+        return Segment("–", "dim")
+    return Segment(money(row.cost_per_minute), "strong" if burning else "dim")
+
+
+def _spark(row: SessionRow, place: Place) -> Segment:
+    style = "area" if row.state == "burning" else "dim"
+    return Segment(sparkline(row.spark, place.room), style)
+
+
+def _cost(row: SessionRow, _: Place) -> Segment:
+    if row.cost is None:
+        return Segment("no price ", "attention")
+    more = "+" if row.unpriced_requests else " "
+    return Segment(money(row.cost) + more, _quiet(row))
+
+
+def _context(row: SessionRow, _: Place) -> Segment:
+    """Tokens held and the share of what can be held, each right-aligned."""
+    if row.context_tokens is None:
+        return Segment(f"{'–':>5} {'–':>4}", "dim")
+    part, style = "–", _quiet(row)
+    if row.context_window:
+        full = row.context_tokens / row.context_window
+        part, style = share(full), "attention" if full >= 0.8 else style
+    return Segment(f"{tokens(row.context_tokens):>5} {part:>4}", style)
+
+
+def _next_turn(row: SessionRow, place: Place) -> Segment:
+    """Whether the next turn finds the cache warm, and what it pays if not."""
+    if row.cache is None:
+        return Segment("–", "dim")
+    left = row.cache.warm_until - place.now
+    if left.total_seconds() > 0:
+        return Segment(f"warm {span(left)}", _quiet(row))
+    if row.cache.rebuild_cost is None:
+        return Segment("cold", "dim")
+    cost = money(row.cache.rebuild_cost)
+    full, short = f"cold · next +{cost}", f"cold +{cost}"
+    return Segment(full if cells(full) <= place.room else short, "dim")
+
+
+def _title(row: SessionRow, _: Place) -> Segment:
+    return Segment(plain(row.title) or "–", "dim")
+
+
+def doing(row: SessionRow, place: Place) -> Segment:
+    """What the session does, or since when it does nothing."""
+    since = span(place.now - row.state_since)
+    if row.state == "waiting":
+        words = f"waiting for you {since}"
+        short = words if cells(words) <= place.room else f"waits {since}"
+        return Segment(short, "attention")
+    if row.state == "idle":
+        return Segment(f"idle {since}", "dim")
+    return Segment(_busy(row, place.room))
+
+
+def _busy(row: SessionRow, room: int) -> str:
+    """Tool and target, which give way to the number of agents at work."""
+    words = plain(row.doing) or "thinking"
+    if not row.subagents:
+        return words
+    agents = f"{row.subagents} agent{'s' if row.subagents > 1 else ''}"
+    left = room - cells(agents) - 3
+    return f"{fit(words, left)} · {agents}" if left >= _AGENTS_ALONE else agents
+
+
+def _state(row: SessionRow, place: Place) -> Segment:
+    """The state in a word, with its age where it asks for something."""
+    if row.state == "burning":
+        return Segment("burning", "accent")
+    word = "waits" if row.state == "waiting" else "idle"
+    since = span(place.now - row.state_since)
+    return Segment(f"{word} {since}", STATE_STYLES[row.state])
+
+
+PROJECT = Column("project", 12, _project, least=7)
+BRANCH = Column("branch", 11, _branch, least=6)
+MODEL = Column("model", 11, _model, least=8)
+PACE = Column("$/min", -8, _pace)
+SPARK = Column("trend", 6, _spark)
+COST = Column("cost ", -10, _cost, least=8)
+CONTEXT = Column("context", -10, _context)
+CACHE = Column("next turn", 12, _next_turn, least=9)
+TITLE = Column("title", 20, _title, least=8)
+DOING = Column("doing", 0, doing)
+STATE = Column("state", 0, _state)
+ROOMY = (
+    replace(PROJECT, width=16),
+    replace(BRANCH, width=18),
+    replace(MODEL, width=14),
+    PACE,
+    replace(SPARK, width=10),
+    COST,
+    CONTEXT,
+)
+CACHE_IN_WORDS = replace(CACHE, name="cache", width=20)
+
+LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
+    (180, (*ROOMY, CACHE_IN_WORDS, replace(TITLE, width=36), DOING)),
+    (150, (*ROOMY, CACHE_IN_WORDS, TITLE, DOING)),
+    (140, (*ROOMY, CACHE_IN_WORDS, DOING)),
+    (126, (*ROOMY, CACHE, DOING)),
+    (114, (PROJECT, BRANCH, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
+    (104, (PROJECT, MODEL, PACE, SPARK, COST, CONTEXT, CACHE, DOING)),
+    (88, (PROJECT, MODEL, PACE, SPARK, COST, CONTEXT, DOING)),
+    (68, (PROJECT, PACE, SPARK, COST, DOING)),
+    (52, (PROJECT, PACE, COST, DOING)),
+    (44, (PROJECT, PACE, COST, STATE)),
+    (26, (PROJECT, PACE, STATE)),
+    (0, (PROJECT, STATE)),
+)
+"""Columns by the least width that they need; the last column takes what is left."""
+
+
+def columns_for(
+    width: int, rows: Iterable[SessionRow], now: datetime
+) -> tuple[Column, ...]:
+    """The columns of a pane of this inner width, each as wide as these rows need."""
+    chosen = next(chosen for least, chosen in LAYOUTS if width >= least)
+    kept = tuple(rows)
+    narrowed = [_narrowed(column, kept, now) for column in chosen[:-1]]
+    fixed = sum(abs(column.width) + 2 for column in narrowed) + 2
+    last = replace(chosen[-1], width=max(1, width - fixed))
+    return (*narrowed, last)
+
+
+def _narrowed(column: Column, rows: Sequence[SessionRow], now: datetime) -> Column:
+    """The column, no wider than its longest value, whichever rows are in sight."""
+    if not column.least:
+        return column
+    place = Place(now, abs(column.width))
+    longest = max((cells(column.cell(row, place).text) for row in rows), default=0)
+    width = min(abs(column.width), max(column.least, longest))
+    return replace(column, width=width if column.width > 0 else -width)
