@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from burnmon import text
 from burnmon.config import Root, Settings
 from burnmon.live.snapshot import Health, Place, Scan, Snapshot
 from burnmon.live.status import write_state
@@ -36,6 +38,7 @@ from burnmon.records import (
 )
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Change, FileState, Ledger
+from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.limits import Series, Stretch, extended, series
 
 if TYPE_CHECKING:
@@ -59,8 +62,18 @@ PAINT = timedelta(milliseconds=50)
 """The shortest time between two snapshots."""
 STATE = timedelta(seconds=2)
 """The shortest time between two writings of the state file."""
+RENEWAL = timedelta(days=1)
+"""What left the horizon is forgotten this often, by loading the ledger anew."""
+SET_BACK = timedelta(minutes=1)
+"""A clock that goes back this far was set; less is a clock being corrected."""
+RETRY = timedelta(seconds=5)
+"""The pause after a failure."""
+PORTION = 8 << 20
+"""Bytes read between two looks at whether to stop, or at what is written meanwhile."""
 
 Post = Callable[[Snapshot], None]
+_Files = dict[tuple[str, str, str], tuple[str, str, Trail]]
+"""Account, sub-agent and own id → agent, account and trail of one session's files."""
 
 
 def utc_now() -> datetime:
@@ -100,7 +113,7 @@ class Engine:
         self.failed_at: datetime | None = None
         self.watching = False
         self.scan: Scan | None = None
-        self._trails: dict[str, dict[tuple[str, str], tuple[str, str, Trail]]] = {}
+        self._trails: dict[str, _Files] = {}
         self._sessions: dict[str, Session] = {}
         self._stretches: dict[Series, tuple[Stretch, ...]] = {}
         self._marks: dict[Mark, None] = {}
@@ -108,7 +121,9 @@ class Engine:
         self._alive: dict[str, Alive] = {}
         self._files: dict[Root, int] = {}
         self._version = -1
-        self._since = now - HORIZON if since is None else since
+        self._horizon = HORIZON if since is None else now - since
+        self._since = self._late = self._loaded_at = self._seen_at = now
+        self._long: set[str] = set()
         self._load(now)
 
     @cached_property
@@ -121,32 +136,63 @@ class Engine:
     # --- what the ledger knows already -----------------------------------------------
 
     def _load(self, now: datetime) -> None:
+        # Asked first: what another process adds while this reads is met again.
+        self._version = self.ledger.version()
+        # Whole seconds, because the ledger rounds to milliseconds.
+        self._since = (now - self._horizon).replace(microsecond=0)
+        self._late = (now - LATE).replace(microsecond=0)
+        self._loaded_at = self._seen_at = now
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
-        long = [
-            each.session_id
-            for each in self._sessions.values()
-            if each.started_at is not None and each.started_at < self._since
-        ]
-        recent = self.ledger.requests(self._since)
-        held = {each.key for each in recent}
-        self.tally.load(recent)
-        for start in range(0, len(long), 500):
-            older = self.ledger.session_requests(long[start : start + 500])
-            self.tally.load(each for each in older if each.key not in held)
+        self.tally.load(self.ledger.requests(self._since))
+        self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - READING_HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
-        self._version = self.ledger.version()
+
+    def _load_older(self, session_ids: Iterable[str]) -> None:
+        """What sessions used that began before the horizon, once for each."""
+        long = [each for each in session_ids if self._began_early(each)]
+        self._long.update(long)
+        for start in range(0, len(long), 500):
+            older = self.ledger.session_requests(long[start : start + 500])
+            self.tally.load(each for each in older if each.at < self._since)
+
+    def _began_early(self, session_id: str) -> bool:
+        session = self._sessions.get(session_id)
+        if session is None or session.started_at is None or session_id in self._long:
+            return False
+        return session.started_at < self._since
+
+    def renew(self, now: datetime) -> None:
+        """Forget everything and load what the ledger knows."""
+        self.__dict__.pop("sweep", None)  # it knows files as they were read before
+        self.tally = Tally(self.tally.prices)
+        self._trails, self._sessions, self._stretches = {}, {}, {}
+        self._stated, self._long = {}, set()
+        self._load(now)
+
+    def complete(self, now: datetime) -> None:
+        """After the history was read: what came late of sessions that began early."""
+        if self._long:
+            self.renew(now)
+
+    def keep_young(self, now: datetime) -> None:
+        """Renew once a day, and when the clock was set back."""
+        was_set = now < self._seen_at - SET_BACK
+        self._seen_at = now
+        if was_set or now - self._loaded_at >= RENEWAL:
+            self.renew(now)
 
     def _follow(self, agent: str, account: str, trail: Trail) -> None:
         """Keep a file's trail and retell its session."""
         if agent == "recordings":
             self._stated.update(trail.memory)
             return
-        if not trail.session_id:
+        newest = _instant(trail.last_at)
+        if not trail.session_id or newest is None or newest < self._since:
             return
         files = self._trails.setdefault(trail.session_id, {})
-        files[trail.subagent, trail.own_id] = (agent, account, trail)
+        files[account, trail.subagent, trail.own_id] = (agent, account, trail)
         self._sessions[trail.session_id] = session_of(list(files.values()))
 
     def _read_limits(self, readings: Iterable[LimitReading]) -> None:
@@ -183,36 +229,58 @@ class Engine:
             yield [state for state, _ in read], changes, readings, marks
 
     def _apply(self, states: Iterable[FileState], changes: Iterable[Change]) -> None:
-        for state in states:
-            self._follow(state.agent, state.account, state.trail)
+        told = [(each.agent, each.account, each.trail) for each in states]
+        for each in told:
+            self._follow(*each)
         self.tally.apply(changes)
+        self._load_older({trail.session_id for _, _, trail in told})
 
     def follow_writer(self, now: datetime) -> bool:
         """As a reader of another instance's ledger: take over what it wrote."""
-        if self.ledger.writable or self.ledger.version() == self._version:
+        if self.ledger.writable:
             return False
-        self._catch_up(now)
-        return True
-
-    def _catch_up(self, now: datetime) -> None:
-        self._version = self.ledger.version()
-        since = now - LATE
+        version = self.ledger.version()
+        if version == self._version:
+            return False
+        self._version = version
+        # It never goes back: what was let go once would count as new.
+        since = self._late = max(self._late, (now - LATE).replace(microsecond=0))
         held = self.tally.held(since)
         for request in self.ledger.requests(since):
             old = held.get(request.key)
             if old != request:
                 self.tally.apply([Change(old, request)])
-        for agent, account, trail in self.ledger.trails(since):
-            self._follow(agent, account, trail)
+        told = self.ledger.trails(since)
+        for each in told:
+            self._follow(*each)
+        self._load_older({trail.session_id for _, _, trail in told})
         self._read_limits(self.ledger.readings(since))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        return True
+
+    def catch_up(self, now: datetime) -> None:
+        """As a reader: load anew when the writer read files of old lines."""
+        if self.ledger.writable:
+            return
+        known, before = self.ledger.known(), self.sweep.known
+        self.sweep.known = known
+        moved = [path for path, each in known.items() if before.get(path) != each]
+        if any(self._tells_old(path, known[path], path in before) for path in moved):
+            self.renew(now)
+
+    def _tells_old(self, path: str, known: Seen, met: bool) -> bool:
+        """Whether a file that was read holds lines older than a reader looks back."""
+        if known.mtime_ns < self._late.timestamp() * 1e9:
+            return True
+        state = None if met else self.ledger.file(path)
+        first = _instant(state.trail.first_at) if state else None
+        return first is not None and first < self._late
 
     def claim(self, now: datetime) -> bool:
         """Become the writer when the one there was is gone; whether that happened."""
         if self.ledger.writable or not self.ledger.claim():
             return False
-        self._catch_up(now)
-        self.__dict__.pop("sweep", None)  # it knows files as they were read before
+        self.renew(now)
         return True
 
     def look_around(self) -> None:
@@ -280,7 +348,13 @@ class Engine:
 def session_of(files: Sequence[tuple[str, str, Trail]]) -> Session:
     """A session from its files' trails; its own file speaks before sub-agents'."""
     agent, account, main = min(
-        files, key=lambda each: (bool(each[2].subagent), -(each[2].last_at or 0))
+        files,
+        key=lambda each: (
+            bool(each[2].subagent),
+            -(each[2].last_at or 0),
+            each[2].own_id,
+            each[1],
+        ),
     )
     started = [each.first_at for _, _, each in files if each.first_at is not None]
     newest = [each.last_at for _, _, each in files if each.last_at is not None]
@@ -323,6 +397,8 @@ def alive(root: Path) -> Iterator[Alive]:
 
 
 def _lives(pid: int) -> bool:
+    if pid <= 0:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -374,11 +450,16 @@ class Feeder:
         self._touched: deque[str] = deque()
         self._walk_now = True
         self._observer: Any = None
-        self._trees: set[str] = set()
+        self._trees: dict[str, tuple[int, int]] = {}
         self._walked_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
-        self._posted_at: datetime | None = None
+        self._alarm = _Alarm(self)
         self._stated_at: datetime | None = None
+        self._counted_at: datetime | None = None
+        self._watched_at: datetime | None = None
+        self._opened_at: datetime | None = None
+        self._shown: Snapshot | None = None
+        self._failed_at: datetime | None = None
 
     def start(self) -> Callable[[], None]:
         """Begin; returns what ends it."""
@@ -389,7 +470,8 @@ class Feeder:
         """End the thread and give the ledger back."""
         self._stop.set()
         self._wake.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     # --- the thread ------------------------------------------------------------------
 
@@ -404,86 +486,118 @@ class Feeder:
                 self._fail(f"{type(error).__name__}: {error}")
             finally:
                 self._unwatch()
-            self._stop.wait(5)
 
     def _fail(self, reason: str) -> None:
         """Tell the screen since when its figures are stale, then try again."""
         now = self.clock()
-        with Ledger(None) as ledger:
-            engine = Engine(self.settings, ledger, now)
-            engine.failure, engine.failed_at = reason, now
-            self.post(engine.snapshot(now))
+        self._failed_at = self._failed_at or now
+        shown = self._shown or _nothing(self.settings, now)
+        health = replace(
+            shown.health,
+            watching=False,
+            failed_at=self._failed_at,
+            failure=text.plain(reason),
+        )
+        try:
+            self.post(replace(shown, health=health))
+        except Exception:  # nobody is left to be told
+            logging.getLogger(__name__).exception("feeder")
+        self._stop.wait(RETRY.total_seconds())
 
     def _serve(self) -> None:
+        """Follow the files until told to stop, or until a ledger is to be had again."""
         ledger, failure = open_ledger(self.settings)
         with ledger:
             engine = Engine(self.settings, ledger, self.clock())
             engine.failure = failure
             self._begin(engine)
-            while not self._stop.is_set():
+            while not (self._stop.is_set() or self._has_ledger_again(engine)):
                 self._step(engine)
+
+    def _has_ledger_again(self, engine: Engine) -> bool:
+        """Whether a ledger that could not be used when this began now can."""
+        now = self.clock()
+        if not engine.failure or not _passed(self._opened_at, now, WALK):
+            return False
+        self._opened_at = now
+        ledger, failure = open_ledger(self.settings)
+        ledger.close()
+        return not failure
 
     def _begin(self, engine: Engine) -> None:
         """Current files, a first snapshot, then history with its progress shown."""
+        # Whatever changes before files are watched is found by a walk.
+        self._walk_now = True
         engine.look_around()
         found = engine.pending()
         limit = (self.clock() - CURRENT).timestamp() * 1e9
-        current = [each for each in found if each.mtime_ns >= limit]
-        engine.absorb(current)
+        current = sum(each.mtime_ns >= limit for each in found)
+        for start, end in _portions(found, 0, current):
+            if self._stop.is_set():
+                return
+            engine.absorb(found[start:end])
         engine.count_files()
-        history = found[len(current) :]
-        engine.scan = _progress(found, len(current), None)
+        engine.scan = _progress(found, current, None)
         self._show(engine)
         if self._watch:
             self._begin_watching(engine)
-        if history:
-            self._absorb_history(engine, found, len(current))
+        self._absorb_history(engine, found, current)
         engine.scan = None
-        self._show(engine)
+        if not self._stop.is_set():
+            self._show(engine)
 
     def _absorb_history(
-        self, engine: Engine, found: Sequence[Found], done: int
+        self, engine: Engine, found: Sequence[Found], first: int
     ) -> None:
         """Small portions, so that what is written meanwhile is shown in between."""
         started = self.clock()
-        first = done
-        while done < len(found) and not self._stop.is_set():
-            size, start = 0, done
-            while done < len(found) and size < 8 << 20:
-                size += found[done].fresh
-                done += 1
-            engine.absorb(found[start:done])
-            engine.scan = _progress(found, done, (started, first, self.clock()))
+        for start, end in _portions(found, first, len(found)):
+            if self._stop.is_set():
+                return
+            engine.absorb(found[start:end])
+            engine.scan = _progress(found, end, (started, first, self.clock()))
             if self._wake.is_set():
                 self._absorb_touched(engine)
             self._show(engine)
+        if first < len(found):
+            engine.complete(self.clock())
 
     def _step(self, engine: Engine) -> None:
         """Wait for a file event or the next tick, then bring everything up to date."""
-        rests = engine.watching and not engine.tally.recent
+        # A reader is woken before the writer has written: it must look again soon.
+        writes = engine.ledger.writable
+        rests = writes and engine.watching and not engine.tally.recent
         self._wake.wait((REST if rests else TICK).total_seconds())
         if self._stop.is_set():
             return
         woken = self._wake.is_set()
         self._wake.clear()
-        now = self.clock()
-        engine.follow_writer(now)
-        self._absorb_touched(engine)
-        if engine.claim(now) or self._due_for_walk(engine, now):
-            engine.absorb(engine.pending())
-            if self._watch and self._existing_trees() != self._trees:
-                self._unwatch()
-                self._begin_watching(engine)
-        engine.look_around()
+        self._bring_up_to_date(engine, self.clock())
         self._show(engine)
         if woken:
             self._stop.wait(PAINT.total_seconds())
 
+    def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
+        engine.keep_young(now)
+        engine.follow_writer(now)
+        self._absorb_touched(engine)
+        if engine.claim(now) or self._due_for_walk(engine, now):
+            engine.catch_up(now)
+            engine.absorb(engine.pending())
+            self._watch_again(engine, now)
+            self._count(engine, now)
+        engine.look_around()
+
+    def _count(self, engine: Engine, now: datetime) -> None:
+        if _passed(self._counted_at, now, WALK):
+            self._counted_at = now
+            engine.count_files()
+
     def _due_for_walk(self, engine: Engine, now: datetime) -> bool:
         """Whether file events cannot be relied on, or it is time to check them."""
-        engine.watching = self._observer is not None and self._observer.is_alive()
+        engine.watching = self._is_watching()
         last = self._walked_at
-        if engine.watching and not self._walk_now and last and now - last < WALK:
+        if engine.watching and not self._walk_now and not _passed(last, now, WALK):
             return False
         self._walked_at, self._walk_now = now, False
         return True
@@ -499,7 +613,8 @@ class Feeder:
         now = self.clock()
         snapshot = engine.snapshot(now)
         self.post(snapshot)
-        if self._stated_at is None or now - self._stated_at >= STATE:
+        self._shown, self._failed_at = snapshot, None
+        if _passed(self._stated_at, now, STATE):
             self._stated_at = now
             with suppress(OSError):
                 write_state(self.settings.state_file, snapshot)
@@ -531,7 +646,8 @@ class Feeder:
                 feeder._wake.set()
 
         # A lost event is answered with a walk, not with a line on the terminal.
-        logging.getLogger("watchdog").addHandler(_Alarm(self))
+        logging.getLogger("watchdog").addHandler(self._alarm)
+        logging.getLogger("watchdog").addHandler(_SILENCE)
         logging.getLogger("watchdog").propagate = False
         observer = Observer()
         # Opens and closes, our own among them, would wake us for nothing.
@@ -541,29 +657,84 @@ class Feeder:
             FileMovedEvent,
             DirCreatedEvent,
         ]
-        self._trees = self._existing_trees()
-        with suppress(OSError):
+        self._trees, self._watched_at = self._existing_trees(), self.clock()
+        try:
             for path in self._trees:
                 observer.schedule(Waker(), path, recursive=True, event_filter=wanted)
             if self._trees:
                 observer.start()
                 self._observer = observer
+        except OSError:
+            observer.stop()  # those of its threads that were begun
         engine.watching = self._observer is not None
 
-    def _existing_trees(self) -> set[str]:
+    def _watch_again(self, engine: Engine, now: datetime) -> None:
+        """Watch anew when trees came, went or were replaced, or watching ended."""
+        if not self._watch:
+            return
+        ended = self._observer is not None and not self._is_watching()
+        late = self._observer is None and _passed(self._watched_at, now, WALK)
+        if ended or late or self._existing_trees() != self._trees:
+            self._unwatch()
+            self._begin_watching(engine)
+            # What was written before the new watch began was seen by nobody.
+            self._walk_now = True
+            self._wake.set()
+
+    def _is_watching(self) -> bool:
+        """Whether every watched tree has its thread: one ends when its tree goes."""
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            return False
+        return all(each.is_alive() for each in observer.emitters)
+
+    def _existing_trees(self) -> dict[str, tuple[int, int]]:
+        """Trees that are there, each with what tells it from one in its place."""
         from burnmon.agents import AGENTS
 
-        trees = [
-            root.path / tree
-            for root in roots_of(self.settings)
-            for tree in AGENTS[root.agent].trees
-        ]
-        return {os.fspath(each) for each in trees if each.is_dir()}
+        found = {}
+        for root in roots_of(self.settings):
+            for tree in AGENTS[root.agent].trees:
+                path = root.path / tree
+                with suppress(OSError):
+                    status = path.stat()
+                    if stat.S_ISDIR(status.st_mode):
+                        found[os.fspath(path)] = (status.st_dev, status.st_ino)
+        return found
 
     def _unwatch(self) -> None:
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.stop()
+        logging.getLogger("watchdog").removeHandler(self._alarm)
+
+
+def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:
+    """Whether a span has passed; a clock that was set back is no reason to wait."""
+    return since is None or not timedelta(0) <= now - since < span
+
+
+def _portions(
+    found: Sequence[Found], start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """Places of files that are read in one go, from a place to another."""
+    while start < end:
+        first, size = start, 0
+        while start < end and size < PORTION:
+            size += found[start].fresh
+            start += 1
+        yield first, start
+
+
+def _nothing(settings: Settings, now: datetime) -> Snapshot:
+    """The snapshot of one who could read nothing yet, not even a price file."""
+    health = Health(None, watching=False)
+    known = Known({}, {}, {}, (), health, None, (), settings.zone)
+    return take(known, Tally(pricing.load()), now)
+
+
+_SILENCE = logging.NullHandler()
+"""Keeps what watchdog says while it ends off the terminal."""
 
 
 class _Alarm(logging.Handler):
@@ -590,5 +761,6 @@ def _progress(
         started, first, now = since
         read = finished - sum(sizes[:first])
         if read > 0:
-            left = (now - started) * ((whole - finished) / read)
+            spent = max(timedelta(0), now - started)
+            left = spent * ((whole - finished) / read)
     return Scan(done, len(found), finished, whole, left)
