@@ -55,6 +55,19 @@ def test_classes_are_taken_apart() -> None:
     ]
 
 
+def test_priority_tier_is_part_of_the_terms() -> None:
+    """The tier in the thread's settings holds until other settings are applied."""
+    dear = event(
+        "thread_settings_applied", thread_settings={"service_tier": "priority"}
+    )
+    plain = event(
+        "thread_settings_applied", thread_settings={"service_tier": "default"}
+    )
+    lines = [count(FIRST, FIRST), dear, count(SUM2, SECOND), plain, count(SUM3, THIRD)]
+    facts, _ = read(meta(1), turn("turn-a"), *lines)
+    assert [each.speed for each in facts.sightings] == ["", "priority", ""]
+
+
 def test_repeated_total_is_no_request() -> None:
     """A total that did not move repeats the request before it."""
     lines = [count(FIRST, FIRST), count(FIRST, FIRST), count(SUM2, SECOND)]

@@ -217,6 +217,22 @@ def test_requests_are_priced_by_their_own_date() -> None:
     assert total == Decimal("0.30")
 
 
+@pytest.mark.parametrize(
+    ("model", "factor"),
+    [("gpt-5.5", "2.5"), ("gpt-5.6-sol", "2"), ("gpt-5-mini", "1.8")],
+)
+def test_priority_tier_multiplies_every_class(model: str, factor: str) -> None:
+    """OpenAI's priority tier costs a factor of the ordinary price of its model."""
+    table = load()
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    plain = table.rate(model, at, 1000)
+    dear = table.rate(model, at, 1000, Terms(speed="priority"))
+    assert plain is not None
+    assert dear is not None
+    usage = Usage(10, 20, 30, 40)
+    assert dear.cost(usage) == plain.cost(usage) * Decimal(factor)
+
+
 def test_fast_mode_region_and_searches_are_billed() -> None:
     """Fast doubles, the region adds a tenth, a search costs a cent and no more."""
     usage, model = Usage(1000, 1000), "claude-opus-5-5"

@@ -40,6 +40,9 @@ from burnmon.records import (
 
 VERSION = 1
 
+DEARER = ("priority",)
+"""Service tiers with a price of their own; ``default`` and none are the same."""
+
 REPLAY_GAP_MS = 30
 """A replay is written in one go: real work never follows a line this closely."""
 
@@ -110,6 +113,10 @@ class _Git(msgspec.Struct):
     branch: str | None = None
 
 
+class _Settings(msgspec.Struct):
+    service_tier: str | None = None
+
+
 class _Payload(msgspec.Struct):
     type: str | None = None
     id: str | None = None
@@ -131,6 +138,7 @@ class _Payload(msgspec.Struct):
     error: msgspec.Raw = _ABSENT
     codex_error_info: msgspec.Raw = _ABSENT
     thread_name: str | None = None
+    thread_settings: _Settings | None = None
     name: str | None = None
     arguments: str | None = None
     input: msgspec.Raw = _ABSENT
@@ -322,6 +330,8 @@ def _event(payload: _Payload, at: int, trail: Trail, facts: Facts) -> bool:
             trail.memory["turn"] = payload.turn_id
     elif kind in _TURN_ENDS:
         trail.last_at, trail.turn, trail.doing = at, "person", ""
+    elif kind == "thread_settings_applied" and payload.thread_settings:
+        trail.memory["tier"] = payload.thread_settings.service_tier
     elif kind == "thread_name_updated" and payload.thread_name:
         trail.title = payload.thread_name
     if payload.error or payload.codex_error_info:
@@ -410,6 +420,7 @@ def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> 
     replayed = "burst" in trail.memory
     if trail.last_at is None or trail.last_at < at:
         trail.last_at = at
+    tier = trail.memory.get("tier")
     facts.sightings.append(
         Sighting(
             key,
@@ -424,7 +435,7 @@ def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> 
             0,
             0,
             True,
-            "",
+            tier if tier in DEARER else "",
             "",
             trail.session_id,
             trail.subagent,

@@ -28,7 +28,7 @@ Models = dict[str, list[Entry]]
 Aliases = dict[str, str]
 """Other names → the model they mean."""
 
-_NUMBERS = {*CLASSES, "fast", "web_search"}
+_NUMBERS = {*CLASSES, "fast", "priority", "web_search"}
 _KEYS = {*_NUMBERS, "valid_from", "above"}
 
 

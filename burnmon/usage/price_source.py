@@ -209,7 +209,7 @@ def _entries(model: Json) -> list[Entry]:
             return []
         if "start_date" in constraint:
             entry["valid_from"] = str(constraint["start_date"])
-        entries.append(entry | _fast(model, entry))
+        entries.append(entry | _fast(model, entry) | _priority(model["id"]))
     return sorted(entries, key=lambda entry: str(entry.get("valid_from", "")))
 
 
@@ -253,4 +253,23 @@ def _fast(model: Json, entry: Entry) -> Entry:
             factors = {fast[c] / entry[c] for c in _KEYS.values() if c in fast}
             if len(factors) == 1:
                 return {"fast": factors.pop()}
+    return {}
+
+
+_PRIORITY = {
+    "2.5": "gpt-5.5",
+    "2": "gpt-5 gpt-5.1 gpt-5.2 gpt-5.3-codex gpt-5.4 gpt-5.4-mini gpt-5.6-sol"
+    " gpt-5.6-terra gpt-5.6-luna gpt-6-sol gpt-6-luna gpt-6-astra gpt-6.1-sol"
+    " gpt-6.1-terra",
+    "1.8": "gpt-5-mini",
+}
+"""Factor of OpenAI's priority tier → models; genai-prices has none. As LiteLLM 1.109.1
+(MIT) lists them: the same for every class of a model."""
+
+
+def _priority(model: str) -> Entry:
+    """The factor of the priority tier, where one is published."""
+    for factor, models in _PRIORITY.items():
+        if model in models.split():
+            return {"priority": Decimal(factor)}
     return {}

@@ -12,6 +12,7 @@ fetched on request, and the user's ``prices.toml``, which wins::
     cache_write_5m = 2.5           # else 1.25 × input for claude-…, or input
     cache_write_1h = 4.0           # else 2 × input for claude-…, or the 5 m price
     fast = 2                       # factor when the terms say "fast"; else 1
+    priority = 2                   # the same for OpenAI's "priority" tier
     web_search = 0.01              # USD per search; else 0.01 for claude-…, or 0
     valid_from = 2026-10-07        # date (00:00 UTC) or instant; else always
     above.200000 = { input = 4.0, output = 12.0 }   # a prompt above 200,000 tokens
@@ -99,6 +100,8 @@ class Price:
     cache_write_1h: Decimal
     fast: Decimal
     """Factor on every token price when the terms say ``fast``."""
+    priority: Decimal
+    """The same for ``priority``."""
     web_search: Decimal
     """USD per search."""
     origin: str
@@ -106,7 +109,8 @@ class Price:
 
     def rate(self, terms: Terms) -> Rate:
         """The price per token under these terms; unknown words change nothing."""
-        factor = self.fast if terms.speed == "fast" else Decimal(1)
+        dearer = {"fast": self.fast, "priority": self.priority}
+        factor = dearer.get(terms.speed, Decimal(1))
         if terms.region == "us" and self.model.startswith("claude-"):
             factor *= _US_SURCHARGE
         per_token = factor.scaleb(-6)
@@ -217,6 +221,7 @@ def _price(model: str, entry: Entry, above: int) -> Price:
         cache_write_5m=write,
         cache_write_1h=given.get("cache_write_1h", base * 2 if claude else write),
         fast=Decimal(entry.get("fast", 1)),
+        priority=Decimal(entry.get("priority", 1)),
         web_search=Decimal(entry.get("web_search", _CLAUDE_SEARCH if claude else 0)),
         origin=entry.get("origin", "genai-prices"),
     )
