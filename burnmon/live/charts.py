@@ -47,7 +47,7 @@ def _chance(window: Window) -> float:
 def _share(window: Window, stretch: Stretch, now: datetime) -> Chart:
     ends_at = stretch.resets_at
     starts_at = ends_at - timedelta(minutes=window.window_minutes)
-    steps = [(max(at, starts_at), used) for at, used in stretch.steps()]
+    steps = [(min(max(at, starts_at), now), used) for at, used in stretch.steps()]
     points = ((starts_at, 0.0), *steps, (now, window.used or 0.0))
     forecast = window.forecast
     band = (forecast.p10, forecast.p50, forecast.p90) if forecast else None

@@ -124,6 +124,7 @@ class Engine:
         self._horizon = HORIZON if since is None else now - since
         self._since = self._late = self._loaded_at = self._seen_at = now
         self._long: set[str] = set()
+        self._read: dict[str, Seen] = {}
         self._load(now)
 
     @cached_property
@@ -138,6 +139,8 @@ class Engine:
     def _load(self, now: datetime) -> None:
         # Asked first: what another process adds while this reads is met again.
         self._version = self.ledger.version()
+        follows = not self.ledger.writable and self._horizon == HORIZON
+        self._read = self.ledger.known() if follows else {}
         # Whole seconds, because the ledger rounds to milliseconds.
         self._since = (now - self._horizon).replace(microsecond=0)
         self._late = (now - LATE).replace(microsecond=0)
@@ -262,8 +265,8 @@ class Engine:
         """As a reader: load anew when the writer read files of old lines."""
         if self.ledger.writable:
             return
-        known, before = self.ledger.known(), self.sweep.known
-        self.sweep.known = known
+        known, before = self.ledger.known(), self._read
+        self._read = known
         moved = [path for path, each in known.items() if before.get(path) != each]
         if any(self._tells_old(path, known[path], path in before) for path in moved):
             self.renew(now)

@@ -6,7 +6,7 @@ Pure: facts, sums and prices come in as values, words and figures go out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -104,7 +104,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
         known.scan,
         known.places,
         f"{tally.prices.dated} {tally.prices.source}",
-        tuple(sorted(model for model, n in tally.unpriced.items() if n)),
+        tuple(sorted(text.plain(model) for model, n in tally.unpriced.items() if n)),
         known.totals,
     )
 
@@ -127,9 +127,11 @@ def _limits(
         seen = window.observed_at
         if window.used is None and (seen is None or now - seen > FORGOTTEN):
             continue
+        # The vendor's words and an account's name come from files.
+        words = {"account": text.plain(window.account), "kind": text.plain(window.kind)}
         rows.append(
             LimitRow(
-                window,
+                replace(window, **words),
                 window_label(window),
                 window.elapsed(now),
                 _why_limit(window, now),
@@ -236,7 +238,7 @@ def _row(
     newest = sums.newest
     dollars = lately.dollars
     return SessionRow(
-        session_id=session.session_id,
+        session_id=text.plain(session.session_id),
         agent=session.agent,
         project=text.plain(_base(session.project)),
         cwd=text.plain(session.project),
@@ -283,17 +285,28 @@ def _state(
     """
     last_at = session.last_at or now
     moved_at = session.doing_at or last_at
-    if alive is not None and alive.status in ("waiting", "needs_input"):
-        return "waiting", alive.since
+    if alive is not None:
+        if alive.status in ("waiting", "needs_input"):
+            return "waiting", alive.since
+        if alive.status == "busy" and alive.since >= moved_at:
+            return "burning", alive.since
+        if alive.status == "idle" and alive.since >= last_at:
+            return _awaited(alive.since, now)
+    behind = max((at for at in sums.subagents.values() if at <= now), default=None)
+    if behind is not None and behind > moved_at and now - behind <= RECENT:
+        return "burning", behind
     if session.turn == "person":
-        if now - moved_at <= WAITS:
-            return "waiting", moved_at
-        return "idle", moved_at
-    if lately.requests or now - last_at <= RECENT:
+        return _awaited(moved_at, now)
+    if lately.requests or abs(now - last_at) <= RECENT:
         return "burning", sums.newest.at if sums.newest else last_at
     if alive is not None and alive.status == "busy":
         return "burning", alive.since
     return "idle", last_at
+
+
+def _awaited(since: datetime, now: datetime) -> tuple[SessionState, datetime]:
+    """The person has the move; who does not make it for long has left."""
+    return ("waiting" if now - since <= WAITS else "idle"), since
 
 
 def _spark(sums: SessionTally, now: datetime) -> tuple[float, ...]:
@@ -489,7 +502,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
         for session in known.sessions.values()
         if session.started_at is not None and since <= session.started_at <= now
     ]
-    events.sort(key=lambda event: event.at, reverse=True)
+    events.sort(key=lambda each: (each.at, each.text, each.project), reverse=True)
     return tuple(events[:MOST_EVENTS])
 
 

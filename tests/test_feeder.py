@@ -1,0 +1,411 @@
+"""The engine step by step, and its thread with real files and real events."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import homes
+import pytest
+from homes import assistant, at, prompt, sidechain
+
+from burnmon import config
+from burnmon.config import Root, Settings
+from burnmon.live import feeder
+from burnmon.live.feeder import Engine, Feeder, open_ledger, peek
+from burnmon.live.snapshot import Snapshot
+from burnmon.usage.ledger import Ledger
+
+NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
+ONE = Decimal("0.0028")
+"""What ``homes.assistant`` costs."""
+PATIENCE = 30
+"""Seconds after which a thread that says nothing is taken for dead."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a person whose agents wrote nothing yet."""
+    environ = {"HOME": str(tmp_path), "TZ": "UTC", "BURNMON_DATA_DIR": f"{tmp_path}/d"}
+    return config.load({}, environ)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Claude Code's directory."""
+    return tmp_path / ".claude"
+
+
+def put(home: Path, path: str, contents: bytes, when: datetime = NOW) -> Path:
+    """A file with an age."""
+    homes.write(home, {path: contents})
+    os.utime(home / path, (when.timestamp(), when.timestamp()))
+    return home / path
+
+
+def add(path: Path, contents: bytes) -> None:
+    """Lines that an agent appends."""
+    with path.open("ab") as stream:
+        stream.write(contents)
+
+
+class Following:
+    """An engine over a ledger of its own, told the time."""
+
+    def __init__(self, settings: Settings, now: datetime = NOW) -> None:
+        self.ledger, self.failure = open_ledger(settings)
+        self.engine = Engine(settings, self.ledger, now)
+
+    def step(self, now: datetime = NOW) -> Snapshot:
+        """What a tick does: follow, claim, catch up, absorb, look."""
+        engine = self.engine
+        engine.keep_young(now)
+        engine.follow_writer(now)
+        engine.claim(now)
+        engine.catch_up(now)
+        engine.absorb(engine.pending())
+        engine.look_around()
+        return engine.snapshot(now)
+
+
+@pytest.fixture
+def following(settings: Settings) -> Iterator[Callable[..., Following]]:
+    """Begins engines, and closes their ledgers in the end."""
+    begun: list[Following] = []
+
+    def begin(now: datetime = NOW, given: Settings = settings) -> Following:
+        begun.append(Following(given, now))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.ledger.close()
+
+
+Begin = Callable[..., Following]
+
+
+def costs(snapshot: Snapshot) -> dict[str, Decimal | None]:
+    """Dollars by session."""
+    return {row.session_id: row.cost for row in snapshot.sessions}
+
+
+# --- files ---------------------------------------------------------------------------
+
+
+def test_home_without_files_is_quiet(following: Begin) -> None:
+    """Where no agent ever ran there are no sessions, no limits and no failure."""
+    snapshot = following().step()
+    assert (snapshot.sessions, snapshot.limits, snapshot.missing) == ((), (), ())
+    assert not any(place.exists for place in snapshot.places)
+    assert snapshot.health.failed_at is None
+
+
+def test_new_line_changes_the_snapshot(following: Begin, home: Path) -> None:
+    """Every request that is appended adds its price."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    engine = following()
+    assert costs(engine.step()) == {"S1": ONE}
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    snapshot = engine.step()
+    assert costs(snapshot) == {"S1": 2 * ONE}
+    assert snapshot.burn.cost_per_minute == 2 * ONE / 5
+
+
+def test_half_a_line_waits(following: Begin, home: Path) -> None:
+    """Half a line is neither an error nor a request; the rest makes it one."""
+    whole = homes.text(assistant("m1", timestamp=at("10:30")))
+    path = put(home, homes.S1, homes.text(prompt("Go")) + whole[:80])
+    engine = following()
+    (row,) = engine.step().sessions
+    assert (row.requests, row.cost) == (0, 0)
+    add(path, whole[80:])
+    assert costs(engine.step()) == {"S1": ONE}
+
+
+def test_absorbing_nothing_changes_nothing(following: Begin, home: Path) -> None:
+    """A second look at the same files finds nothing."""
+    put(home, homes.S1, homes.text(assistant("m1")))
+    engine = following()
+    engine.step()
+    assert engine.engine.pending() == []
+    assert not engine.engine.absorb([])
+
+
+def test_event_for_a_path_outside_is_ignored(following: Begin, tmp_path: Path) -> None:
+    """A path below no root, or that is no session file, is not read."""
+    outside = put(tmp_path, "elsewhere/S9.jsonl", homes.text(assistant("m9")))
+    inside = put(tmp_path, ".claude/projects/p/notes.txt", b"hello")
+    beside = put(tmp_path, ".claude/todos/S1.jsonl", homes.text(assistant("m1")))
+    touched = [str(outside), str(inside), str(beside), "", "/", "relative.jsonl"]
+    assert following().engine.pending(touched) == []
+
+
+def test_root_that_appears_later(following: Begin, home: Path) -> None:
+    """A directory that an agent makes while burnmon runs is read from then on."""
+    engine = following()
+    assert costs(engine.step()) == {}
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine.engine.count_files()
+    snapshot = engine.step()
+    assert costs(snapshot) == {"S1": ONE}
+    (place,) = [each for each in snapshot.places if each.path == str(home)]
+    assert (place.exists, place.files) == (True, 1)
+
+
+def test_two_roots_are_two_accounts(following: Begin, settings: Settings) -> None:
+    """Sessions of a second root count beside those of the first."""
+    home = settings.roots[0].path
+    second = home.parent / "work"
+    more = replace(settings, roots=(*settings.roots, Root("claude", "work", second)))
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    line = assistant("m2", timestamp=at("10:30"), sessionId="S2")
+    put(second, homes.S2, homes.text(line))
+    assert costs(following(given=more).step()) == {"S1": ONE, "S2": ONE}
+
+
+def test_stale_copy_does_not_speak(following: Begin, settings: Settings) -> None:
+    """Of a session's copies below two roots the one that went on tells its state."""
+    home = settings.roots[0].path
+    copy = home.parent / "backup"
+    more = replace(settings, roots=(*settings.roots, Root("claude", "backup", copy)))
+    first = assistant("m1", timestamp=at("10:00"), gitBranch="old")
+    second = assistant("m2", timestamp=at("10:30"), gitBranch="new")
+    put(home, homes.S1, homes.text(first, second))
+    put(copy, homes.S1, homes.text(first), NOW - timedelta(hours=9))
+    (row,) = following(given=more).step().sessions
+    assert (row.branch, row.cost) == ("new", 2 * ONE)
+
+
+def test_subagent_belongs_to_its_session(following: Begin, home: Path) -> None:
+    """A sub-agent's own file adds to its session and is counted there."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    put(home, homes.AGENT, homes.text(sidechain("m2", timestamp=at("10:30"))))
+    (row,) = following().step().sessions
+    assert (row.cost, row.subagents, row.requests) == (2 * ONE, 1, 2)
+
+
+def test_registry_names_running_sessions(following: Begin, home: Path) -> None:
+    """A line of a process that lives is believed; one of a dead process is not."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:00"))))
+    entry = {"pid": os.getpid(), "sessionId": "S1", "status": "busy"}
+    entry["statusUpdatedAt"] = int(NOW.timestamp() * 1000)
+    put(home, "sessions/1.json", json.dumps(entry).encode())
+    put(home, "sessions/2.json", b"{")
+    put(home, "sessions/3.json", b"[]")
+    engine = following()
+    assert engine.step().sessions[0].state == "burning"
+    for pid in (0, -1, 2**31 - 1, "x"):
+        put(home, "sessions/1.json", json.dumps({**entry, "pid": pid}).encode())
+        assert engine.step().sessions[0].state != "burning"
+
+
+def test_old_session_is_whole(following: Begin, home: Path) -> None:
+    """A session older than what is kept costs what it cost from its first day."""
+    old = assistant("m1", timestamp=at("10:00", "2026-10-20"))
+    path = put(home, homes.S1, homes.text(old), NOW - timedelta(days=31))
+    engine = following()
+    assert costs(engine.step()) == {}
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    assert costs(engine.step()) == {"S1": 2 * ONE}
+    add(path, homes.text(assistant("m3", timestamp=at("10:30:30"))))
+    assert costs(engine.step()) == {"S1": 3 * ONE}
+    assert costs(following(NOW).step()) == {"S1": 3 * ONE}
+
+
+# --- time ----------------------------------------------------------------------------
+
+
+def test_pace_falls_to_nothing(following: Begin, home: Path) -> None:
+    """Five minutes after the last request nothing burns; the day's cost stays."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine = following()
+    assert engine.step().burn.cost_per_minute
+    snapshot = engine.step(NOW + timedelta(minutes=5))
+    assert snapshot.burn.cost_per_minute == 0
+    assert snapshot.burn.cost_today == ONE
+
+
+def test_today_ends_at_midnight(following: Begin, home: Path) -> None:
+    """Without a new line the day's cost starts anew at local midnight."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine = following()
+    assert engine.step().burn.cost_today == ONE
+    assert engine.step(datetime(2026, 11, 21, tzinfo=UTC)).burn.cost_today == 0
+
+
+def test_days_of_running_leave_nothing_behind(following: Begin, home: Path) -> None:
+    """What left the horizon is forgotten once a day, and nothing else changes."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine = following()
+    engine.step()
+    later = NOW + timedelta(days=20)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30", "2026-12-10"))))
+    snapshot = engine.step(later)
+    assert costs(snapshot) == {"S1": 2 * ONE}
+    put(
+        home, homes.S1, homes.text(assistant("m3", timestamp=at("10:30", "2027-01-05")))
+    )
+    engine.step(later + timedelta(days=26))
+    assert engine.step(later + timedelta(days=40)).sessions == ()
+    assert engine.engine.tally.sessions == {}
+    assert engine.engine.tally.minutes == {}
+
+
+def test_clock_that_is_set_back(following: Begin, home: Path) -> None:
+    """A clock that jumps ahead and back again leaves every figure as it was."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine = following()
+    before = engine.step()
+    engine.step(NOW + timedelta(days=30))
+    after = engine.step()
+    assert costs(after) == costs(before)
+    assert after.burn.cost_per_minute == before.burn.cost_per_minute
+
+
+# --- two instances -------------------------------------------------------------------
+
+
+def test_reader_follows_and_takes_over(following: Begin, home: Path) -> None:
+    """A second burnmon reads what the first writes, and writes when it is gone."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    writer = following()
+    writer.step()
+    reader = following()
+    assert reader.step().health.reader
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    assert costs(reader.step()) == {"S1": ONE}
+    writer.step()
+    assert costs(reader.step()) == {"S1": 2 * ONE}
+    writer.ledger.close()
+    add(path, homes.text(assistant("m3", timestamp=at("10:30:30"))))
+    snapshot = reader.step()
+    assert not snapshot.health.reader
+    assert costs(snapshot) == {"S1": 3 * ONE}
+
+
+def test_reader_takes_corrections(following: Begin, home: Path) -> None:
+    """A request whose output grew is corrected for a reader too, not doubled."""
+    early = homes.placeholder("m1", 2, timestamp=at("10:29"))
+    path = put(home, homes.S1, homes.text(early))
+    writer, reader = following(), following()
+    writer.step()
+    first = costs(reader.step())["S1"]
+    add(path, homes.text(assistant("m1", timestamp=at("10:29:01"))))
+    writer.step()
+    row = reader.step().sessions[0]
+    assert (row.requests, row.cost) == (1, ONE)
+    assert first
+    assert first < ONE
+
+
+def test_reader_learns_of_history(following: Begin, home: Path) -> None:
+    """What the writer reads of old files reaches a reader as well."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    writer, reader = following(), following()
+    writer.step()
+    reader.step()
+    old = assistant("m2", timestamp=at("04:00"), sessionId="S2")
+    put(home, homes.S2, homes.text(old), NOW - timedelta(hours=6))
+    writer.step()
+    assert costs(reader.step()) == {"S1": ONE, "S2": ONE}
+
+
+def test_reader_learns_of_copied_files(following: Begin, home: Path) -> None:
+    """A file that was copied just now tells a reader of old lines too."""
+    writer, reader = following(), following()
+    writer.step()
+    reader.step()
+    old = assistant("m2", timestamp=at("04:00"), sessionId="S2")
+    put(home, homes.S2, homes.text(old), NOW)
+    writer.step()
+    assert costs(reader.step()) == {"S2": ONE}
+
+
+@pytest.mark.parametrize("back", [0, 1, 30, 59, 3600])
+def test_reader_counts_once_whatever_the_clock_does(
+    following: Begin, home: Path, back: int
+) -> None:
+    """A clock that goes back some seconds makes no reader count twice."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:00:59.9"))))
+    writer, reader = following(), following()
+    writer.step()
+    for number, seconds in enumerate((0, 0.4, 0.8995, 0.9, 1, 31, 31 - back)):
+        line = assistant(f"n{number}", timestamp=at("10:30:50"))
+        add(path, homes.text(line))
+        now = NOW - timedelta(seconds=1) + timedelta(seconds=seconds)
+        writer.step(now)
+        row = reader.step(now).sessions[0]
+        assert row.requests == 2 + number
+
+
+def test_what_is_written_before_taking_over_counts(
+    following: Begin, home: Path
+) -> None:
+    """What the writer wrote last, before it went, is not lost to its successor."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    writer, reader = following(), following()
+    writer.step()
+    reader.step()
+    reader.engine.follow_writer(NOW)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    writer.step()
+    writer.ledger.close()
+    assert reader.engine.claim(NOW)
+    assert costs(reader.engine.snapshot(NOW)) == {"S1": 2 * ONE}
+
+
+def test_unusable_ledger_is_replaced_by_memory(
+    following: Begin, settings: Settings, home: Path
+) -> None:
+    """Where no ledger can be, the figures live in memory and the reason is told."""
+    settings.data_dir.write_text("a file, not a directory")
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    begun = following()
+    assert begun.failure.startswith("history is not kept: ")
+    assert str(settings.data_dir) in begun.failure
+    assert costs(begun.step()) == {"S1": ONE}
+
+
+# --- one look ------------------------------------------------------------------------
+
+
+def test_once_reads_everything(settings: Settings, home: Path) -> None:
+    """One look reads all files and leaves the ledger to the next."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    snapshot = feeder.once(settings, NOW)
+    assert costs(snapshot) == {"S1": ONE}
+    assert [place.files for place in snapshot.places] == [1, 0, 0]
+    with Ledger(settings.ledger_file) as ledger:
+        assert ledger.writable
+
+
+def test_once_without_any_directory(settings: Settings) -> None:
+    """One look where nothing exists shows that nothing was found."""
+    snapshot = feeder.once(settings, NOW)
+    assert snapshot.sessions == ()
+    assert snapshot.answer == "nothing is burning"
+
+
+def test_peek_opens_no_session_file(settings: Settings, home: Path) -> None:
+    """A peek tells what the ledger knows, though the files grew or are gone."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    feeder.once(settings, NOW)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    assert costs(peek(settings, NOW)) == {"S1": ONE}
+    shutil.rmtree(home)
+    assert costs(peek(settings, NOW)) == {"S1": ONE}
+
+
+def test_peek_without_a_ledger_makes_none(settings: Settings, home: Path) -> None:
+    """A peek before the first run knows nothing and writes nothing."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    assert peek(settings, NOW).sessions == ()
+    assert not settings.data_dir.exists()
