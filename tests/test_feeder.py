@@ -409,3 +409,172 @@ def test_peek_without_a_ledger_makes_none(settings: Settings, home: Path) -> Non
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
     assert peek(settings, NOW).sessions == ()
     assert not settings.data_dir.exists()
+
+
+# --- the thread ----------------------------------------------------------------------
+
+
+class Screen:
+    """Takes snapshots from the thread, and waits for one that answers a question."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[Snapshot] = []
+        self._arrived = threading.Condition()
+
+    def post(self, snapshot: Snapshot) -> None:
+        """What the feeder calls."""
+        with self._arrived:
+            self.snapshots.append(snapshot)
+            self._arrived.notify_all()
+
+    def wait(self, wanted: Callable[[Snapshot], bool]) -> Snapshot:
+        """The newest snapshot, once it is a wanted one."""
+        with self._arrived:
+            came = self._arrived.wait_for(
+                lambda: self.snapshots and wanted(self.snapshots[-1]), PATIENCE
+            )
+            assert came, "no such snapshot came"
+            return self.snapshots[-1]
+
+
+Run = Callable[..., tuple[Screen, Feeder]]
+
+
+@pytest.fixture
+def run(settings: Settings) -> Iterator[Run]:
+    """Starts feeders, and stops them in the end."""
+    begun: list[Feeder] = []
+
+    def start(given: Settings = settings, watch: bool = True) -> tuple[Screen, Feeder]:
+        screen = Screen()
+        fed = Feeder(given, screen.post, lambda: NOW, watch)
+        begun.append(fed)
+        fed.start()
+        return screen, fed
+
+    yield start
+    for each in begun:
+        each.stop()
+
+
+def requests(count: int) -> Callable[[Snapshot], bool]:
+    """Whether so many requests are known."""
+    return lambda shown: sum(row.requests for row in shown.sessions) == count
+
+
+@pytest.mark.parametrize("watch", [True, False], ids=["events", "ticks alone"])
+def test_appended_line_arrives(run: Run, home: Path, watch: bool) -> None:
+    """A line that is appended, and a file and a directory that are new, arrive."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    screen, _ = run(watch=watch)
+    screen.wait(lambda shown: requests(1)(shown) and shown.health.watching == watch)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    screen.wait(requests(2))
+    line = assistant("m3", timestamp=at("10:30"), sessionId="S3")
+    put(home, "projects/new/S3.jsonl", homes.text(line))
+    screen.wait(requests(3))
+
+
+def test_current_files_come_before_history(run: Run, home: Path) -> None:
+    """The first snapshot holds what is current; history follows with its progress."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    old = assistant("m2", timestamp=at("01:00"), sessionId="S2")
+    put(home, homes.S2, homes.text(old), NOW - timedelta(hours=9))
+    screen, _ = run(watch=False)
+    screen.wait(lambda shown: requests(2)(shown) and shown.scan is None)
+    first = screen.snapshots[0]
+    assert costs(first) == {"S1": ONE}
+    assert first.scan
+    assert (first.scan.files_done, first.scan.files) == (1, 2)
+
+
+def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> None:
+    """A directory made later is watched, and the one that takes its place."""
+    screen, fed = run()
+    screen.wait(lambda shown: True)
+    for number in (1, 2):
+        path = put(home, homes.S1, homes.text(assistant(f"m{number}0")))
+        fed._wake.set()
+        screen.wait(lambda shown: shown.health.watching)
+        screen.wait(requests(2 * number - 1))
+        add(path, homes.text(assistant(f"m{number}1")))
+        screen.wait(requests(2 * number))
+        shutil.rmtree(home)
+        fed._walk_now = True
+        fed._wake.set()
+        screen.wait(lambda shown: not shown.health.watching)
+
+
+def test_stop_ends_the_thread_and_frees_the_ledger(
+    run: Run, settings: Settings
+) -> None:
+    """After stop the thread is gone and another burnmon may write; twice is once."""
+    screen, fed = run()
+    screen.wait(lambda shown: True)
+    fed.stop()
+    fed.stop()
+    assert not fed._thread.is_alive()
+    with Ledger(settings.ledger_file) as ledger:
+        assert ledger.writable
+    Feeder(settings, screen.post).stop()
+
+
+def test_failure_is_told_and_overcome(
+    run: Run, settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A price file that is wrong is told with its name; once mended, figures come."""
+    monkeypatch.setattr(feeder, "RETRY", timedelta(milliseconds=5))
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    settings.prices_file.parent.mkdir(parents=True)
+    settings.prices_file.write_text("models = 7")
+    screen, _ = run()
+    failed = screen.wait(lambda shown: len(screen.snapshots) > 2)
+    assert failed.health.failed_at == NOW
+    assert settings.prices_file.name in failed.health.failure
+    settings.prices_file.unlink()
+    mended = screen.wait(requests(1))
+    assert (mended.health.failed_at, mended.health.failure) == (None, "")
+
+
+def test_figures_stay_when_reading_fails(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was known before a failure stays on the screen, marked as stale."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    screen, fed = run()
+    screen.wait(requests(1))
+
+    def broken(self: Engine) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Engine, "look_around", broken)
+    fed._wake.set()
+    stale = screen.wait(lambda shown: shown.health.failed_at is not None)
+    assert costs(stale) == {"S1": ONE}
+    assert stale.health.failure == "RuntimeError: a bug"
+
+
+def test_screen_that_is_gone_ends_nothing(run: Run, settings: Settings) -> None:
+    """A screen that takes no snapshots keeps no thread from stopping."""
+
+    def gone(snapshot: Snapshot) -> None:
+        raise RuntimeError("the screen is gone")
+
+    fed = Feeder(settings, gone, lambda: NOW)
+    fed.start()
+    fed.stop()
+    assert not fed._thread.is_alive()
+
+
+def test_ledger_that_can_be_used_again_is(
+    run: Run, settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the obstacle is gone, history is kept without a new start."""
+    monkeypatch.setattr(feeder, "WALK", timedelta())
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    settings.data_dir.write_text("in the way")
+    screen, _ = run()
+    screen.wait(lambda shown: "history is not kept" in shown.health.failure)
+    settings.data_dir.unlink()
+    screen.wait(lambda shown: requests(1)(shown) and not shown.health.failure)
+    assert settings.ledger_file.exists()

@@ -128,10 +128,10 @@ def _limits(
         if window.used is None and (seen is None or now - seen > FORGOTTEN):
             continue
         # The vendor's words and an account's name come from files.
-        words = {"account": text.plain(window.account), "kind": text.plain(window.kind)}
+        account, kind = text.plain(window.account), text.plain(window.kind)
         rows.append(
             LimitRow(
-                replace(window, **words),
+                replace(window, account=account, kind=kind),
                 window_label(window),
                 window.elapsed(now),
                 _why_limit(window, now),
