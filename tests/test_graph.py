@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnmon.frame import lines, once
+from burnmon.frame import Scene, View, lines, once, plan
 from burnmon.frame.axes import axes_of
 from burnmon.frame.graph import bar, burn_up, in_one_colour, sparkline
 from burnmon.frame.segments import Line, width_of
@@ -226,3 +226,103 @@ def test_hostile_words_are_harmless() -> None:
     assert "\x1b" not in picture
     assert "\u202e" not in picture
     assert len(picture.split("\n")) == 45
+
+
+@pytest.mark.parametrize("size", [(200, 50), (120, 36), (80, 24), (60, 20), (40, 12)])
+def test_layout_holds_still(size: tuple[int, int]) -> None:
+    """No pane changes its height when sessions and events come and go."""
+    many = replace(
+        example.snapshot(),
+        sessions=tuple(
+            replace(example.sessions()[place % 7], session_id=f"id-{place}")
+            for place in range(30)
+        ),
+        events=example.events() * 8,
+    )
+    few = replace(
+        example.snapshot(), sessions=example.sessions()[:1], events=example.events()[:1]
+    )
+    heights = [plan(Scene(each, each, View()), size) for each in (few, many)]
+    assert heights[0] == heights[1]
+
+
+@pytest.mark.parametrize(
+    ("width", "first_line"),
+    [
+        (110, "  14:32:07 · last line 0.4 s ago "),
+        (80, " ■ Claude 7d binds: out Thu 11–19 h · 5h safe until 17:00  "),
+        (60, " ■ Claude 7d binds: out Thu 11–19 h  "),
+        (40, " ■ Claude 7d binds: out Thu…  "),
+    ],
+)
+def test_answer_keeps_whole_phrases(width: int, first_line: str) -> None:
+    """The first line drops phrases from its end, never a part of one nor the clock."""
+    line = drawn(lines(example.snapshot(), width, 24)[0])
+    assert first_line in line
+    assert "14:32:07" in line
+
+
+def test_agents_are_never_cut() -> None:
+    """How many sub-agents work is seen whatever the tool's text and the width."""
+    busy = replace(example.sessions()[0], doing="Bash " + "x" * 300)
+    snapshot = replace(example.snapshot(), sessions=(busy,))
+    for width in (53, 60, 68, 80, 88, 100, 104, 120, 140, 160, 200):
+        assert "3 agents" in once(snapshot, width, 40)
+
+
+def test_low_pane_is_filled() -> None:
+    """A low pane uses what the limits leave for burn, counts and sessions."""
+    rows = once(example.snapshot(), 100, 8).split("\n")
+    assert rows[1].startswith(" Claude 7d")
+    assert "$0.42/min" in rows[5]
+    assert "2 burning · 1 waiting for you · 4 idle" in rows[6]
+    assert "● api" in rows[7]
+
+
+def test_unknown_limit_has_no_bar() -> None:
+    """A window without a figure shows its reason where others have a bar."""
+    row = next(
+        row
+        for row in once(example.unknown_limit(), 120, 36).split("\n")
+        if "Codex 5h" in row
+    )
+    assert "unknown  the last reading is older than the window · read 4 m ago" in row
+    assert not set("━╸┃?") & set(row)
+    assert "──" not in row
+
+
+def test_columns_are_aligned() -> None:
+    """Every figure ends where those above it end, known or not."""
+    picture = once(example.snapshot(), 120, 36).split("\n")
+    header = next(row for row in picture if "project" in row)
+    rows = [row for row in picture if row[2:3] in ("●", "◐", "○")]
+    end = header.index("context") + len("context")
+    assert {row[end - 1] for row in rows} == {"%", "–"}
+    assert {row[end] for row in rows} == {" "}
+    cost = header.index("cost") + len("cost")
+    assert all(row[cost - 1].isalnum() and row[cost] in " +" for row in rows)
+
+
+@given(
+    st.text(min_size=0, max_size=80),
+    st.text(alphabet="日本語ｶ가éé́🙂a -", max_size=60),
+    st.integers(20, 200),
+    st.integers(3, 50),
+)
+def test_any_name_holds_its_width(
+    name: str, wide: str, width: int, height: int
+) -> None:
+    """Long, wide and combining names, and any other text, move no column."""
+    row = replace(
+        example.sessions()[0], project=wide, branch=name, title=wide, doing=name
+    )
+    event = replace(example.events()[0], text=wide, project=name)
+    snapshot = replace(
+        example.snapshot(),
+        sessions=(row, *example.sessions()[1:]),
+        events=(event,),
+        answer=f"{wide} · {name}",
+    )
+    picture = lines(snapshot, width, height)
+    assert [width_of(line) for line in picture] == [width] * height
+    assert all(text.isprintable() for line in picture for text, _ in line)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import example
@@ -11,6 +14,32 @@ import pytest
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.app import BurnApp
 from burnmon.tui.feed import Post
+from burnmon.tui.theme import BURNMON
+
+_SUPERFLUOUS = (
+    r"<clipPath id=\"[^\"]*-line-.*?</clipPath>\s*",
+    r" clip-path=\"[^\"]*-line-\d+\"",
+    r" shape-rendering=\"crispEdges\"",
+    rf"<rect fill=\"{BURNMON.background}\" x[^>]*/>",
+    r"<text[^>]*>(&#160;|\s)*</text>",
+)
+"""Clipping by line, grounds in the colour of the ground and runs of blanks."""
+
+
+class Lean(BurnApp):
+    """The live screen, whose pictures leave out what nobody would miss."""
+
+    CSS_PATH = str(Path(inspect.getfile(BurnApp)).with_name("app.tcss"))
+
+    def export_screenshot(
+        self, *, title: str | None = None, simplify: bool = False
+    ) -> str:
+        """The picture at a third of its size; it looks the same."""
+        svg = super().export_screenshot(title=title, simplify=simplify)
+        svg = re.sub("|".join(_SUPERFLUOUS), "", svg, flags=re.DOTALL)
+        ground = rf'<rect fill="{BURNMON.background}" stroke'
+        svg = re.sub(r'<rect fill="#\w+" stroke', ground, svg, count=1)
+        return svg.replace("&#160;", "\xa0")
 
 
 def showing(snapshot: Snapshot) -> BurnApp:
@@ -20,7 +49,7 @@ def showing(snapshot: Snapshot) -> BurnApp:
         post(snapshot)
         return lambda: None
 
-    return BurnApp(feed, theme="burnmon")
+    return Lean(feed, theme="burnmon")
 
 
 SIZES = {
@@ -45,22 +74,19 @@ STATES = {
     "unknown-limit": example.unknown_limit,
     "stale": example.stale,
     "scanning": example.scanning,
-    "idle": example.idle,
 }
 
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
 def test_states(snap_compare: Any, state: Callable[[], Snapshot]) -> None:
     """Every state of the world says in words what it is."""
-    assert snap_compare(showing(state()), terminal_size=(100, 30))
+    assert snap_compare(showing(state()), terminal_size=(80, 24))
 
 
 KEYS = {
     "frozen": ["space"],
     "help": ["question_mark"],
     "explain": ["i"],
-    "filtered": ["slash", *"main", "enter"],
-    "enlarged": ["2", "e"],
 }
 
 
@@ -68,11 +94,11 @@ KEYS = {
 def test_keys(snap_compare: Any, keys: list[str]) -> None:
     """Every mode says that it is on."""
     app = showing(example.snapshot())
-    assert snap_compare(app, press=keys, terminal_size=(120, 36))
+    assert snap_compare(app, press=keys, terminal_size=(100, 30))
 
 
 def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without colour every state still has its word and glyph."""
     monkeypatch.setenv("NO_COLOR", "1")
     app = showing(example.snapshot())
-    assert snap_compare(app, terminal_size=(100, 30))
+    assert snap_compare(app, terminal_size=(80, 24))

@@ -215,3 +215,18 @@ def test_pad(raw: str, width: int, right: bool) -> None:
 def test_cells(word: str) -> None:
     """Widths agree with the ones that the screen reckons with."""
     assert text.cells(word) == cell_len(word)
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (30, "one · two · three"),
+        (16, "one · two"),
+        (9, "one · two"),
+        (4, "one"),
+        (2, "o…"),
+    ],
+)
+def test_whole(width: int, words: str) -> None:
+    """Phrases are dropped whole, from the end; only the first is ever cut."""
+    assert text.whole("one · two · three", width) == words

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import example
 import pytest
-from textual.events import MouseScrollDown
+from textual.color import Color
+from textual.events import Key, MouseScrollDown
+from textual.theme import BUILTIN_THEMES
 from textual.widgets import HelpPanel, Input
 
 from burnmon.frame.view import sessions_of
@@ -19,6 +21,7 @@ from burnmon.tui.feed import Post, SnapshotReady
 from burnmon.tui.keys import BINDINGS
 from burnmon.tui.lines import Lines, Part
 from burnmon.tui.modal import Explain
+from burnmon.tui.theme import contrast, distance
 
 
 class Fed:
@@ -125,6 +128,18 @@ async def test_filter() -> None:
         assert fed.app.query_one(Input).value == ""
 
 
+async def test_filter_takes_the_next_key() -> None:
+    """What is typed right behind the key of the filter belongs to the filter."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        for key in "/s/j":
+            name = {"/": "slash"}.get(key, key)
+            fed.app.post_message(Key(name, key))
+        await pilot.pause()
+        assert fed.app.query_one(Input).value == "s/j"
+        assert fed.app.view.order == "state"
+
+
 async def test_filter_left_empty() -> None:
     """Escape leaves a filter in which nothing was typed."""
     fed = Fed()
@@ -139,6 +154,25 @@ async def test_unknown_theme() -> None:
     """A theme that does not exist leaves burnmon's own in force."""
     app = BurnApp(lambda post: lambda: None, theme="nosuch")
     assert app.theme == "burnmon"
+
+
+@pytest.mark.parametrize("name", sorted({*BUILTIN_THEMES, "burnmon", "burnmon-light"}))
+async def test_themes_are_readable(name: str) -> None:
+    """In every theme words can be read, also where selected, and states told apart."""
+    app = BurnApp(lambda post: lambda: None, theme=name)
+    theme = app.get_css_variables()
+    ground = Color.parse(theme["background"])
+    if ground.ansi is not None:
+        return  # the terminal's own colours are the person's choice
+    shade = {
+        word: Color.parse(theme[f"burn-{word}"])
+        for word in ("dim", "calm", "attention", "alarm", "accent", "selected")
+    }
+    selected = shade.pop("selected")
+    assert min(contrast(each, ground) for each in shade.values()) >= 4.4
+    assert min(contrast(each, selected) for each in shade.values()) >= 3.7
+    assert distance(shade["accent"], shade["attention"]) >= 30
+    assert distance(shade["calm"], shade["attention"]) >= 20
 
 
 async def test_filter_that_matches_nothing() -> None:

@@ -114,13 +114,13 @@ def _summary(snapshot: Snapshot, view: View, shown: int, room: int) -> Line:
     parts: list[Line] = []
     if view.query:
         words = f"filter “{fit(plain(view.query), 20)}”"
-        found = f": {shown} of {len(snapshot.sessions)}"
-        parts.append([Segment(words + found, "attention")])
+        matches = f": {shown} of {len(snapshot.sessions)}"
+        parts.append([Segment(words + matches, "attention")])
     if view.order != "state" or view.reverse:
         way = " reversed" if view.reverse else ""
         parts.append([Segment(f"by {view.order}{way}", "dim")])
-    found = counts(snapshot, room if not parts else 0)
-    return joined((*parts, *found), room)
+    states = counts(snapshot, room if not parts else 0)
+    return joined((*parts, *states), room)
 
 
 _LONG = {"burning": "burning", "waiting": "waiting for you", "idle": "idle"}
