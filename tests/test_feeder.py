@@ -124,8 +124,7 @@ def test_half_a_line_waits(following: Begin, home: Path) -> None:
     whole = homes.text(assistant("m1", timestamp=at("10:30")))
     path = put(home, homes.S1, homes.text(prompt("Go")) + whole[:80])
     engine = following()
-    (row,) = engine.step().sessions
-    assert (row.requests, row.cost) == (0, 0)
+    assert costs(engine.step()) == {"S1": 0}
     add(path, whole[80:])
     assert costs(engine.step()) == {"S1": ONE}
 
@@ -536,22 +535,26 @@ def test_failure_is_told_and_overcome(
     assert (mended.health.failed_at, mended.health.failure) == (None, "")
 
 
-def test_figures_stay_when_reading_fails(
-    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_figures_stay_when_something_fails(settings: Settings, home: Path) -> None:
     """What was known before a failure stays on the screen, marked as stale."""
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
-    screen, fed = run()
+    screen, breaks = Screen(), threading.Event()
+
+    def clock() -> datetime:
+        if breaks.is_set():
+            breaks.clear()
+            raise RuntimeError("the clock\nis broken")
+        return NOW
+
+    fed = Feeder(settings, screen.post, clock)
+    stop = fed.start()
     screen.wait(requests(1))
-
-    def broken(self: Engine) -> None:
-        raise RuntimeError("a bug")
-
-    monkeypatch.setattr(Engine, "look_around", broken)
+    breaks.set()
     fed._wake.set()
     stale = screen.wait(lambda shown: shown.health.failed_at is not None)
+    stop()
     assert costs(stale) == {"S1": ONE}
-    assert stale.health.failure == "RuntimeError: a bug"
+    assert stale.health.failure == "RuntimeError: the clock is broken"
 
 
 def test_screen_that_is_gone_ends_nothing(run: Run, settings: Settings) -> None:
