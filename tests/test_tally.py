@@ -1,0 +1,288 @@
+"""Running sums: exact whatever the order, and gone when their time has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from burnmon.live.take import midnight
+from burnmon.live.tally import RECENT, Spend, Tally
+from burnmon.records import Request, Usage
+from burnmon.usage import pricing
+from burnmon.usage.ledger import Change
+
+NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
+PRICES = pricing.load()
+OPUS, NAMELESS = "claude-opus-4-5", "somebody-elses-model"
+COST = Decimal("0.0028")
+"""What ``TOKENS`` cost on OPUS."""
+TOKENS = Usage(10, 50, 1000, 0, 100)
+
+
+def request(
+    key: int, at: datetime = NOW, session: str = "S1", **more: object
+) -> Request:
+    """A request with usual tokens, unless told otherwise."""
+    made = Request(key, "claude", session, at, OPUS, TOKENS)
+    return replace(made, **more)  # type: ignore[arg-type]  # fields of the request
+
+
+def tally(*requests: Request) -> Tally:
+    """Sums over these requests."""
+    made = Tally(PRICES)
+    made.load(requests)
+    return made
+
+
+def sums(of: Tally) -> dict[str, object]:
+    """All sums that are not nothing."""
+    nothing = asdict(Spend())
+
+    def filled(spends: dict[int, Spend]) -> dict[int, object]:
+        told = {place: asdict(spend) for place, spend in spends.items()}
+        return {place: spend for place, spend in told.items() if spend != nothing}
+
+    return {
+        "minutes": filled(of.minutes),
+        "hours": filled(of.hours),
+        "unpriced": {model: n for model, n in of.unpriced.items() if n},
+        "sessions": {
+            name: (
+                asdict(each.total),
+                filled(each.minutes),
+                {model: n for model, n in each.models.items() if n},
+            )
+            for name, each in of.sessions.items()
+            if each.total != Spend()
+        },
+        "recent": of.recent,
+        "late": of.late,
+    }
+
+
+# --- what is counted -----------------------------------------------------------------
+
+instants = st.builds(
+    lambda seconds: NOW - timedelta(seconds=seconds), st.integers(-600, 20000)
+)
+usages = st.builds(Usage, *[st.integers(0, 3) for _ in range(5)])
+versions = st.builds(
+    lambda at, session, model, usage, incomplete, subagent: request(
+        0,
+        at,
+        session,
+        model=model,
+        usage=usage,
+        incomplete=incomplete,
+        subagent=subagent,
+    ),
+    instants,
+    st.sampled_from(["S1", "S2"]),
+    st.sampled_from([OPUS, NAMELESS]),
+    usages,
+    st.booleans(),
+    st.sampled_from(["", "a1"]),
+)
+histories = st.lists(
+    st.tuples(st.lists(versions, min_size=1, max_size=3), st.booleans()), max_size=6
+)
+"""What became of each request: its versions, and whether it left in the end."""
+
+
+def lives(found: Sequence[tuple[list[Request], bool]]) -> list[list[Request | None]]:
+    """Each request as it was known over time, None before and after."""
+    return [
+        [None, *(replace(each, key=key) for each in known), *([None] if left else [])]
+        for key, (known, left) in enumerate(found)
+    ]
+
+
+@settings(max_examples=60)
+@given(histories, st.data())
+def test_order_of_changes_leaves_no_trace(
+    found: Sequence[tuple[list[Request], bool]], data: st.DataObject
+) -> None:
+    """Following changes in any order comes to what the final requests come to."""
+    known = lives(found)
+    turns = [key for key, life in enumerate(known) for _ in life[1:]]
+    made, places = Tally(PRICES), [0] * len(known)
+    for key in data.draw(st.permutations(turns)):
+        old, new = known[key][places[key] : places[key] + 2]
+        made.apply([Change(old, new)])
+        places[key] += 1
+    assert sums(made) == sums(tally(*(life[-1] for life in known if life[-1])))
+
+
+def test_correction_replaces() -> None:
+    """A request whose output grew counts once, with what it came to."""
+    early = request(1, usage=replace(TOKENS, output=2), incomplete=True)
+    made = tally(early)
+    assert made.apply([Change(early, request(1))]) == {"S1"}
+    assert sums(made) == sums(tally(request(1)))
+    newest = made.sessions["S1"].newest
+    assert newest
+    assert newest.usage.output == 50
+
+
+def test_removal_leaves_nothing() -> None:
+    """A request that leaves the count leaves no dollar, token or rate behind."""
+    made = tally(request(1), request(2, model=NAMELESS))
+    made.apply([Change(request(1), None), Change(request(2, model=NAMELESS), None)])
+    assert sums(made) == sums(tally())
+    assert made.rates(NOW) == (Spend(), {})
+    assert made.since(NOW - timedelta(days=1), NOW) == Spend()
+
+
+def test_request_moves_to_the_session_that_paid() -> None:
+    """A copy that turns out to be another session's counts there alone."""
+    made = tally(request(1))
+    assert made.apply([Change(request(1), request(1, session="S2"))]) == {"S1", "S2"}
+    assert made.sessions["S1"].total == Spend()
+    assert made.sessions["S2"].total.cost == COST
+
+
+def test_unpriced_requests_count_apart() -> None:
+    """A model without a price adds tokens and no dollar; alone it makes no sum."""
+    made = tally(request(1), request(2, model=NAMELESS))
+    total = made.sessions["S1"].total
+    assert (total.cost, total.dollars, total.unpriced, total.requests) == (
+        COST,
+        COST,
+        1,
+        2,
+    )
+    assert total.output == 100
+    assert made.unpriced == {NAMELESS: 1}
+    assert tally(request(2, model=NAMELESS)).sessions["S1"].total.dollars is None
+    assert tally().since(NOW, NOW).dollars == 0
+
+
+# --- rates ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "counts"),
+    [
+        pytest.param(timedelta(0), True, id="this instant"),
+        pytest.param(RECENT - timedelta(milliseconds=1), True, id="just within"),
+        pytest.param(RECENT, False, id="just out"),
+        pytest.param(timedelta(hours=3), False, id="back-dated"),
+        pytest.param(-timedelta(milliseconds=1), False, id="future-dated"),
+        pytest.param(-timedelta(days=3), False, id="far in the future"),
+    ],
+)
+def test_rate_takes_the_last_minutes(age: timedelta, counts: bool) -> None:
+    """A request counts for the rate in the five minutes from its own instant on."""
+    together, sessions = tally(request(1, NOW - age)).rates(NOW)
+    assert together.requests == counts
+    assert set(sessions) == ({"S1"} if counts else set())
+
+
+def test_rate_falls_to_nothing() -> None:
+    """When work stops the rate falls request by request, and ends at nothing."""
+    made = tally(*(request(n, NOW - timedelta(minutes=n)) for n in range(5)))
+    costs = [made.rates(NOW + timedelta(minutes=n))[0].cost for n in range(6)]
+    assert costs == [COST * n for n in (5, 4, 3, 2, 1, 0)]
+    assert made.recent == {}
+
+
+def test_future_request_counts_when_its_time_comes() -> None:
+    """A request dated ahead waits for its instant, then counts for five minutes."""
+    made = tally(request(1, NOW + timedelta(minutes=2)))
+    counts = [
+        made.rates(NOW + timedelta(minutes=n))[0].requests for n in (0, 1, 2, 6, 7)
+    ]
+    assert counts == [0, 0, 1, 1, 0]
+
+
+def test_sessions_share_the_rate() -> None:
+    """The rate together is the sum of the sessions' rates."""
+    made = tally(*(request(n, session=f"S{n % 3}") for n in range(7)))
+    together, sessions = made.rates(NOW)
+    assert together.cost == sum(each.cost for each in sessions.values()) == 7 * COST
+
+
+def test_newest_request_is_the_sessions_own() -> None:
+    """Context and cache are told by the session's newest request, not a sub-agent's."""
+    late = NOW + timedelta(minutes=1)
+    made = tally(request(1), request(2, late, subagent="a1"), request(3, late - RECENT))
+    session = made.sessions["S1"]
+    assert session.newest == request(1)
+    assert session.subagents == {"a1": late}
+    assert session.hour_cache_at == NOW
+
+
+def test_held_requests_are_let_go() -> None:
+    """What a reader compares with ends at the instant it asked for."""
+    made = tally(request(1), request(2, NOW - timedelta(hours=1)))
+    assert set(made.held(NOW - timedelta(minutes=30))) == {1}
+    assert set(made.late) == {1}
+
+
+# --- spans and days ------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.integers(0, 3 * 86400), max_size=12),
+    st.integers(0, 3 * 1440),
+    st.integers(0, 3 * 86400),
+)
+def test_span_is_a_direct_sum(ages: list[int], start: int, end: int) -> None:
+    """What was spent since a minute is the sum of the requests since then."""
+    base = NOW - timedelta(days=3)
+    requests = [
+        request(key, base + timedelta(seconds=each)) for key, each in enumerate(ages)
+    ]
+    since, now = base + timedelta(minutes=start), base + timedelta(seconds=end)
+    minute_after = now.replace(second=0) + timedelta(minutes=1)
+    counted = [each for each in requests if since <= each.at < minute_after]
+    spent = tally(*requests).since(since, now)
+    assert (spent.cost, spent.requests) == (COST * len(counted), len(counted))
+
+
+DAYS = [
+    ("Europe/Berlin", "2026-10-25T12:00", "2026-10-24T22:00", 25),
+    ("Europe/Berlin", "2026-03-29T12:00", "2026-03-28T23:00", 23),
+    ("America/New_York", "2026-11-01T12:00", "2026-11-01T04:00", 25),
+    ("America/New_York", "2026-03-08T12:00", "2026-03-08T05:00", 23),
+    ("Asia/Kolkata", "2026-11-20T12:00", "2026-11-19T18:30", 24),
+    ("Australia/Lord_Howe", "2026-04-05T00:30", "2026-04-04T13:00", 24.5),
+    ("Australia/Lord_Howe", "2026-10-04T00:30", "2026-10-03T13:30", 23.5),
+    ("Africa/Cairo", "2026-04-24T12:00", "2026-04-23T22:00", 23),
+    ("America/Havana", "2026-11-01T12:00", "2026-11-01T04:00", 25),
+    ("UTC", "2026-11-20T00:00", "2026-11-20T00:00", 24),
+]
+
+
+@pytest.mark.parametrize(("zone", "now", "start", "hours"), DAYS)
+def test_day_begins_at_local_midnight(
+    zone: str, now: str, start: str, hours: float
+) -> None:
+    """A day begins at local midnight, also where clocks change on it."""
+    began = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert midnight(at, zone) == began
+    ends = began + timedelta(hours=hours)
+    last = ends - timedelta(seconds=1)
+    assert midnight(last, zone) == began
+    assert midnight(ends, zone) == ends
+    assert ends.astimezone(ZoneInfo(zone)).hour in (0, 1)
+
+
+@pytest.mark.parametrize(("zone", "now", "start", "hours"), DAYS)
+def test_day_sums_its_own_requests(
+    zone: str, now: str, start: str, hours: float
+) -> None:
+    """Each request counts on one day: none is lost or doubled where clocks change."""
+    began = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    minutes = range(-90, int(hours * 60) + 90, 30)
+    made = tally(*(request(n, began + timedelta(minutes=n)) for n in minutes))
+    last = began + timedelta(hours=hours, seconds=-1)
+    assert made.since(midnight(last, zone), last).requests == hours * 2
