@@ -1,8 +1,8 @@
 """Makes the pictures of the README, from the very day that ``burnmon --demo`` plays.
 
-``python screenshots/make.py`` writes each of them as SVG and, through ``resvg-py``, as
-PNG. It takes the fonts Fira Code and DejaVu from the system (``apt install
-fonts-firacode fonts-dejavu``); Textual's pictures ask for the first by name.
+``python screenshots/make.py`` writes each of them as PNG, through ``resvg-py``. It
+takes the fonts Fira Code and DejaVu from the system (``apt install fonts-firacode
+fonts-dejavu``); Textual's pictures ask for the first by name.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from burnmon.usage import pricing
 
 HERE = Path(__file__).parent
 FONTS = Path("/usr/share/fonts/truetype")
-ZOOM = 16 / 12.2
-"""Pixels per unit of the SVG: a cell of 12.2 × 24.4 becomes exactly 16 × 32."""
+ZOOM = 12 / 12.2
+"""Pixels per unit of the SVG: a cell of 12.2 × 24.4 becomes exactly 12 × 24."""
 
 
 class Picture(NamedTuple):
@@ -58,7 +58,7 @@ PICTURES = (
     Picture("burn-60x20", (60, 20)),
     Picture("burn-100x8", (100, 8)),
     Picture("explain", (120, 36), ("1", "enter")),
-    Picture("light", (120, 36), theme="solarized-light"),
+    Picture("light", (120, 36), theme="burnmon-light"),
     Picture("no-data", (80, 24), snapshot=nothing_yet),
 )
 
@@ -105,7 +105,6 @@ def main() -> int:
         if len(sys.argv) > 1 and picture.name not in sys.argv[1:]:
             continue
         svg = asyncio.run(svg_of(picture))
-        (HERE / f"{picture.name}.svg").write_text(svg, "utf-8")
         (HERE / f"{picture.name}.png").write_bytes(png_of(svg))
     return 0
 

@@ -361,11 +361,15 @@ def unknown_limit() -> Snapshot:
         confidence="unknown",
         reason="the last reading is older than the window",
     )
+    why = (
+        "source: codex, last stated 4 m ago; unknown",
+        f"unknown: {expired.reason}",
+    )
     return replace(
         snapshot(),
         answer="No limit is known · burning $0.42/min",
         answer_level="unknown",
-        limits=(limit("Codex 5h", expired),),
+        limits=(replace(limit("Codex 5h", expired), explain=why),),
         missing=(
             MissingLimit(
                 "claude",

@@ -50,7 +50,7 @@ def banners(latest: Snapshot | None, view: View, width: int) -> list[Line]:
     if latest.health.failed_at is not None:
         lines.append(_stale(latest))
     if view.frozen_at is not None:
-        lines.append(_frozen(latest, view))
+        lines.append(_frozen(latest, view, width))
     if latest.scan is not None:
         lines.append(_scanning(latest.scan, width))
     return [fitted(line, width) for line in lines]
@@ -68,28 +68,30 @@ def _stale(latest: Snapshot) -> Line:
     ]
 
 
-def _frozen(latest: Snapshot, view: View) -> Line:
+def _frozen(latest: Snapshot, view: View, width: int) -> Line:
     assert view.frozen_at is not None
-    since = local(view.frozen_at, latest.zone)
+    since = f"frozen since {local(view.frozen_at, latest.zone):%H:%M:%S}"
     age = span(latest.now - view.frozen_at)
+    rest = f", {age} ago · space goes on · the first line stays live"
     return [
         Segment(" ‖ ", "attention"),
-        Segment(f"frozen since {since:%H:%M:%S}", "strong attention"),
-        Segment(f", {age} ago · the first line stays live · space goes on", "dim"),
+        Segment(since, "strong attention"),
+        Segment(whole(rest, width - 3 - len(since)), "dim"),
     ]
 
 
 def _scanning(scan: Scan, width: int) -> Line:
     done = scan.bytes_done / scan.bytes if scan.bytes else 0.0
-    left = f" · {span(scan.left)} left" if scan.left is not None else ""
+    size = min(24, max(4, width // 5))
     words = f"{scan.files_done:,} of {scan.files:,} files"
-    sizes = f" · {_size(scan.bytes_done)} of {_size(scan.bytes)}"
+    if scan.left is not None:
+        words += f" · {span(scan.left)} left"
+    words += f" · {_size(scan.bytes_done)} of {_size(scan.bytes)}"
+    words += " · what is recent is live"
     return [
         Segment(" reading history ", "accent"),
-        *bar(done, None, min(24, max(4, width // 5)), "accent"),
-        Segment(f" {words}{left}"),
-        Segment(sizes, "dim"),
-        Segment(" · what is recent is live", "dim"),
+        *bar(done, None, size, "accent"),
+        Segment(f" {whole(words, width - 18 - size)}"),
     ]
 
 

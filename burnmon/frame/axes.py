@@ -14,6 +14,9 @@ from burnmon.live.snapshot import Chart
 
 _PARTS = (4, 5, 2, 10)
 """Into how many steps a limit is divided, best first: 25, 20, 50 or 10 %."""
+_COARSE = (1, 2, 5, 10)
+_FINE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""Round figures, up to tens; the fine ones from tens of cents to tens of dollars."""
 _LEAST_STEP = 0.01
 """Dollars between two labels at least: a label has room for cents."""
 
@@ -93,8 +96,9 @@ def _up_to(highest: float, rows: int) -> tuple[float, float]:
 
 
 def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10, 20 … from ``least`` upwards."""
+    """The next round figure from ``least`` upwards, in as few digits as a label has."""
     if least <= _LEAST_STEP:
         return _LEAST_STEP
     size = 10.0 ** floor(log10(least))
-    return next(size * part for part in (1, 2, 5, 10) if size * part >= least * 0.99)
+    parts = _FINE if 0.1 <= size <= 10 else _COARSE
+    return next(size * part for part in parts if size * part >= least * 0.99)

@@ -81,9 +81,12 @@ def _level_word(axes: Axes, level: float) -> str:
         return f"{level * 100:.0f} %"
     if level >= 1000:
         return f"${tokens(level).replace(' ', '')}"
-    if not level or axes.step >= 1:
-        return f"${level:.0f}"
-    return f"${level:.1f}" if axes.step >= 0.1 else f"${level:.2f}"
+    digits = next(n for n in (0, 1, 2) if n == 2 or _is_whole(axes.step * 10**n))
+    return f"${level:.{digits if level else 0}f}"
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-6
 
 
 def _instants(axes: Axes, snapshot: Snapshot) -> Line:

@@ -80,15 +80,17 @@ def welcome(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]
     ]
     doctor = [
         Segment("burnmon doctor", "accent"),
-        Segment("    says what was looked for, and why it was not used", "dim"),
+        Segment("    says why it was not used", "dim"),
     ]
+    longest = max((cells(plain(each.path)) for each in snapshot.places), default=1)
+    paths = max(1, min(longest, inner - 36))
     lines = [
         [],
         [Segment("No session of any coding agent was found.", "strong")],
         [Segment("Start one and it appears here by itself.")],
         [],
         [Segment("Looked into", "dim")],
-        *(_place(place) for place in snapshot.places),
+        *(_place(place, paths) for place in snapshot.places),
         [],
         [Segment("Try", "dim")],
         [Segment("  "), *demo],
@@ -98,10 +100,10 @@ def welcome(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]
     return boxed(Heading("", "burnmon", [], first=True), rows, size)
 
 
-def _place(place: Place) -> Line:
+def _place(place: Place, paths: int) -> Line:
     verdict = "no session files in it" if place.exists else "does not exist"
     return [
         Segment(f"  {pad(plain(place.agent), 10)}"),
-        Segment(pad(plain(place.path), 34) + "  ", "accent"),
+        Segment(pad(plain(place.path), paths) + "  ", "accent"),
         Segment(verdict, "dim"),
     ]

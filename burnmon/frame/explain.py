@@ -53,7 +53,8 @@ def _subject(scene: Scene) -> tuple[str, Facts]:
         return _limits(selected_limit(snapshot, view), snapshot)
     if view.pane == SESSIONS and (session := selected_session(snapshot, view)):
         title = f"{plain(session.project)} · {plain(session.branch) or 'no branch'}"
-        return title, _with_reasons(_session(session, snapshot), session.explain)
+        reasons = (re.sub("^session ", "session: ", line) for line in session.explain)
+        return title, _with_reasons(_session(session, snapshot), reasons)
     if view.pane == EVENTS and snapshot.events:
         keys = [event_key(event) for event in snapshot.events]
         event = snapshot.events[position(keys, chosen_in(view))]

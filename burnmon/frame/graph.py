@@ -120,7 +120,7 @@ def _band(edges: list[int], *, over: bool) -> Segment | None:
     low, middle, high = edges
     if high <= low:
         return None
-    near = middle - low >= high - middle
+    near = middle >= max(1, low)
     name = "alarm over" if over else "near" if near else "far"
     ground = f"on-{name.split()[-1]}"
     if low and low >= 8 - high:

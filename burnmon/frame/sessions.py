@@ -48,7 +48,7 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     heading = Heading(
         "3",
         "Sessions",
-        _summary(snapshot, view, len(rows), inner_width(width) - 20),
+        _summary(snapshot, view, (len(rows), height - 2), inner_width(width) - 20),
         view.pane == SESSIONS,
         view.enlarged,
     )
@@ -109,8 +109,12 @@ def _nothing(snapshot: Snapshot, view: View) -> str:
     return "no session yet; start an agent and it appears here"
 
 
-def _summary(snapshot: Snapshot, view: View, shown: int, room: int) -> Line:
-    """Filter, order and counts, as many as fit, in this order of importance."""
+def _summary(snapshot: Snapshot, view: View, rows: tuple[int, int], room: int) -> Line:
+    """Filter, order and counts, as many as fit, in this order of importance.
+
+    ``rows``: how many pass the filter, and how many of them there is room for.
+    """
+    shown, seen = rows
     parts: list[Line] = []
     if view.query:
         words = f"filter “{fit(plain(view.query), 20)}”"
@@ -120,7 +124,8 @@ def _summary(snapshot: Snapshot, view: View, shown: int, room: int) -> Line:
         way = " reversed" if view.reverse else ""
         parts.append([Segment(f"by {view.order}{way}", "dim")])
     states = counts(snapshot, room if not parts else 0)
-    return joined((*parts, *states), room)
+    hidden = [[Segment(f"↓ {shown - seen} more", "dim")]] if shown > seen else []
+    return joined((*parts, *states, *hidden), room)
 
 
 _LONG = {"burning": "burning", "waiting": "waiting for you", "idle": "idle"}
