@@ -419,6 +419,8 @@ def _answer(
     words += [f"{each.label} limits unknown" for each in missing]
     pace = text.rate(burn.cost_per_minute)
     burning = sum(row.state == "burning" for row in rows)
+    if rows and limits and not said:
+        words.append(f"{limits[0].label} unknown: {limits[0].window.reason}")
     if not words:
         words.append("no limit stated" if rows else "nothing is burning")
     if burning and len(words) < 3:
