@@ -28,6 +28,8 @@ BLOCK = 1 << 20
 """Bytes read at a time; a longer line grows the block that holds it."""
 BATCH = 256 << 20
 """Bytes read between two commits while history is absorbed."""
+SHARED_BATCH = 96 << 20
+"""The same while others read: the last batch is written when they are through."""
 WORKERS = hasattr(os, "sched_getaffinity") and hasattr(os, "fork")
 """Whether this system can share the first reading among processors."""
 WORTH_WORKERS = 100 << 20
@@ -180,7 +182,7 @@ class Sweep:
         if workers > 1 and sum(each.size for each in new) >= WORTH_WORKERS:
             from burnmon.live.workers import read_ahead
 
-            for read, copies in read_ahead(new, workers, BATCH):
+            for read, copies in read_ahead(new, workers, SHARED_BATCH):
                 yield self._commit(read, since, copies)
             found = [each for each in found if each.path not in self.known]
         yield from self.absorb(found, since)

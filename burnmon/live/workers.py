@@ -111,7 +111,9 @@ def _packed(portion: list[Found]) -> bytes:
             state, facts = read_file(found, None)
         except OSError:
             continue
-        copies.append(tuple(fold(state.agent, facts.sightings)))
+        first = state.trail.first_at
+        folded = fold(state.agent, found.path, first, facts.sightings)
+        copies.append(tuple(folded))
         facts.sightings = []
         read.append((state, facts))
     # Plain tuples by marshal: pickling them one by one takes as long as reading.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from burnmon.records import COUNTED, Request, Sighting, Terms, Usage
+from burnmon.records import COUNTED, Request, Sighting, Terms, Usage, hashed
 
 
 class Held(NamedTuple):
@@ -73,44 +73,64 @@ ROW = tuple(
 class Copies(NamedTuple):
     """The requests that one file states, its own copies of each joined."""
 
-    circumstances: list[Circumstance]
-    rows: list[Row]
-    """Numbers of ``ROW`` without the last two; the circumstance is a place above."""
+    circumstances: dict[int, Circumstance]
+    """By number, which whoever reads a file can tell without asking the ledger."""
+    rows: dict[int, Row]
+    """By key."""
 
 
-def fold(agent: str, sightings: Iterable[Sighting]) -> Copies:
+def number(text: str) -> int:
+    """The number of a word or a path, everywhere."""
+    return hashed(text)
+
+
+def fold(
+    agent: str, path: str, first: int | None, sightings: Iterable[Sighting]
+) -> Copies:
     """What a file's sightings come to, in numbers as far as possible.
 
     This is done for every answer in a history, so the common case comes first.
     """
-    places: dict[Circumstance, int] = {}
-    rows: dict[int, Row] = {}
+    copies = Copies({}, {})
+    rows, file = copies.rows, number(path)
     words: tuple[Any, ...] | None = None
     place = 0
     for each in sightings:
         key, at, standing, origin, model, *tokens = each[:12]
         if words != (told := (model, *each[12:], origin)):
             words = told
-            place = places.setdefault((agent, *told), len(places))
-        row = (key, at, int(standing == COUNTED), standing, place, *tokens)
+            place = _placed(copies, (agent, *told))
+        row = (
+            key,
+            at,
+            1 if standing == COUNTED else 0,
+            standing,
+            place,
+            *tokens,
+            at if first is None else first,
+            file,
+        )
         seen = rows.get(key)
-        rows[key] = row if seen is None else _folded(seen, row, places)
-    return Copies(list(places), list(rows.values()))
+        rows[key] = row if seen is None else _folded(seen, row, copies)
+    return copies
 
 
-def _folded(a: Row, b: Row, places: dict[Circumstance, int]) -> Row:
+def _folded(a: Row, b: Row, copies: Copies) -> Row:
     """``join`` for two copies in one file."""
-    if a[3] == b[3] and a[4] == b[4]:
-        line = a if (a[6], a[11], *a[5:]) >= (b[6], b[11], *b[5:]) else b
-        return (a[0], min(a[1], b[1]), *a[2:5], *line[5:])
-    names = list(places)
-    joined = join(
-        worded((*a, 0, 0), names[a[4]], ""),
-        worded((*b, 0, 0), names[b[4]], ""),
-    )
-    return numbered(joined, places.setdefault(circumstance(joined), len(places)), 0)[
-        :-2
-    ]
+    if a[3:5] == b[3:5]:
+        line = a if (a[6], a[11], *a[5:11]) >= (b[6], b[11], *b[5:11]) else b
+        owner = a if a[1] <= b[1] else b
+        return (*owner[:5], *line[5:12], *owner[12:])
+    told = copies.circumstances
+    joined = join(worded(a, told[a[4]], ""), worded(b, told[b[4]], ""))
+    return numbered(joined, _placed(copies, circumstance(joined)), a[13])
+
+
+def _placed(copies: Copies, told: Circumstance) -> int:
+    safe = tuple(each.encode("utf-8", "replace").decode() for each in told)
+    place = circumstance_number(safe)
+    copies.circumstances[place] = safe
+    return place
 
 
 def worded(row: Row, of: Circumstance, file: str) -> Held:
@@ -120,14 +140,19 @@ def worded(row: Row, of: Circumstance, file: str) -> Held:
     return Held._make(cells)
 
 
-def numbered(held: Held, circumstance: int, file: int) -> Row:
+def numbered(held: Held, place: int, file: int) -> Row:
     """A request in numbers, given those of its circumstance and its file."""
-    return (*held[:4], circumstance, *held[7:14], held.file_first, file)
+    return (*held[:4], place, *held[7:14], held.file_first, file)
 
 
 def circumstance(held: Held) -> Circumstance:
     """What the request has in common with others."""
     return (held.agent, held.model, *held[14:21], held.origin)
+
+
+def circumstance_number(told: Circumstance) -> int:
+    """The number of a circumstance, everywhere."""
+    return number("\x1f".join(told))
 
 
 def join(a: Held, b: Held) -> Held:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +40,10 @@ from burnmon.usage.copies import (
     Held,
     Row,
     circumstance,
+    circumstance_number,
     fold,
     join,
+    number,
     numbered,
     worded,
 )
@@ -125,9 +128,7 @@ class Ledger:
         except BaseException:
             self._unlock()
             raise
-        self._words: dict[str, int] = {}
         self._texts: dict[int, str] = {}
-        self._numbers: dict[Circumstance, int] = {}
         self._circumstances: dict[int, Circumstance] = {}
         self._paths: dict[int, str] = {}
         self._origins: set[str] | None = None
@@ -221,22 +222,28 @@ class Ledger:
         when it is ``None``). Raises LedgerError when the ledger cannot be written.
         """
         if copies is None:
-            copies = [fold(state.agent, facts.sightings) for state, facts in read]
+            copies = [
+                fold(state.agent, state.path, state.trail.first_at, facts.sightings)
+                for state, facts in read
+            ]
         states = [state for state, _ in read]
         horizon = -(2**62) if since is None else _ms(since)
         try:
             with transaction(self._db):
                 self._known_origins()
                 self._put_files(states)
-                changes = self._take(states, copies)
+                changes = self._take(copies)
                 changes.extend(self._admit_replays(states))
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
+                return self._changes(changes, horizon)
         except BaseException as error:
             self._forget()
             if isinstance(error, sqlite3.Error):
                 raise LedgerError(f"{self.path}: {error}") from error
             raise
+
+    def _changes(self, changes: Iterable[_Changed], horizon: int) -> list[Change]:
         return [
             Change(
                 self._request(old) if old and old[2] else None,
@@ -250,23 +257,22 @@ class Ledger:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
         self._all = None
-        self._words.clear()
         self._texts.clear()
-        self._numbers.clear()
         self._circumstances.clear()
         self._paths.clear()
 
-    def _take(
-        self, states: Sequence[FileState], copies: Sequence[Copies]
-    ) -> list[_Changed]:
+    def _take(self, copies: Sequence[Copies]) -> list[_Changed]:
         incoming: dict[int, Row] = {}
-        files = self._file_numbers(states)
-        for state, stated in zip(states, copies, strict=True):
-            first, file = state.trail.first_at, files[state.path]
-            places = [self._number_of(each) for each in stated.circumstances]
-            for key, at, counted, standing, place, *rest in stated.rows:
-                owned = at if first is None else first
-                row = (key, at, counted, standing, places[place], *rest, owned, file)
+        told: dict[int, Circumstance] = {}
+        for each in copies:
+            told |= each.circumstances
+        self._put_circumstances(told)
+        for each in copies:
+            # Most files share no request with another; dictionaries are quick at that.
+            if incoming.keys().isdisjoint(each.rows):
+                incoming |= each.rows
+                continue
+            for key, row in each.rows.items():
                 seen = incoming.get(key)
                 incoming[key] = row if seen is None else self._joined(seen, row)
         existing = self._fetch(self._maybe_held(incoming))
@@ -284,14 +290,17 @@ class Ledger:
     def _joined(self, a: Row, b: Row) -> Row:
         """``join`` of two copies in numbers."""
         joined = join(self._worded(a), self._worded(b))
-        file = a[13] if joined.file == self._path(a[13]) else b[13]
-        return numbered(joined, self._number_of(circumstance(joined)), file)
+        told = circumstance(joined)
+        place = circumstance_number(told)
+        if place not in (a[4], b[4]):
+            self._put_circumstances({place: told})
+        return numbered(joined, place, number(joined.file))
 
     def _worded(self, row: Row) -> Held:
         return worded(row, self._circumstance(row[4]), self._path(row[13]))
 
     def _request(self, row: Row) -> Request:
-        return self._worded(row).request()
+        return worded(row, self._circumstance(row[4]), "").request()
 
     def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
         """Keys that the ledger may hold; looking up each one is the dear part."""
@@ -328,7 +337,7 @@ class Ledger:
             rows = self._rows(
                 f"standing = {REPLAYED} AND counted = 0 AND circumstance IN"
                 " (SELECT id FROM circumstance WHERE origin = ?)",
-                (self._number(own_id),),
+                (number(own_id),),
             )
             admitted = [(*row[:2], 1, *row[3:]) for row in rows]
             self._put_requests(admitted)
@@ -354,20 +363,14 @@ class Ledger:
         return [self._worded(row) for row in self._rows(where, values)]
 
     def _put_requests(self, requests: Sequence[Row]) -> None:
-        """Write requests whole, in the order of the table: a first scan appends."""
-        places = ",".join("?" * len(ROW))
+        """Write requests whole, nearly in the order of the table."""
+        if not requests:
+            return
+        places = ",".join(f"?{n + 1}" for n in range(len(ROW)))
         self._db.executemany(
-            f"INSERT OR REPLACE INTO request ({_ROW}) VALUES ({places})",
-            sorted(requests),
-        )
-
-    def _file_numbers(self, states: Sequence[FileState]) -> dict[str, int]:
-        marks = ",".join("?" * len(states))
-        return dict(
-            self._db.execute(
-                f"SELECT path, id FROM file WHERE path IN ({marks})",
-                [state.path for state in states],
-            ).fetchall()
+            f"INSERT OR REPLACE INTO request (quarter, {_ROW})"
+            f" VALUES (?2 / {QUARTER}, {places})",
+            sorted(requests, key=itemgetter(1)),
         )
 
     def _path(self, file: int) -> str:
@@ -377,20 +380,21 @@ class Ledger:
             path = self._paths[file] = str(found.fetchone()[0])
         return path
 
-    def _number_of(self, told: Circumstance) -> int:
-        """The circumstance's number; a new one if it was never met."""
-        number = self._numbers.get(told)
-        if number is None:
-            words = [self._number(each) for each in told]
-            found = self._db.execute(_FIND_CIRCUMSTANCE, words).fetchone()
-            if found is None:
-                number = self._db.execute(_ADD_CIRCUMSTANCE, words).lastrowid
-            else:
-                number = found[0]
-            assert number is not None
-            self._numbers[told] = number
-            self._circumstances[number] = tuple(map(self._text, words))
-        return number
+    def _put_circumstances(self, told: Mapping[int, Circumstance]) -> None:
+        fresh = {n: each for n, each in told.items() if n not in self._circumstances}
+        if not fresh:
+            return
+        self._circumstances.update(fresh)
+        words = {text: number(text) for text in set(chain(*fresh.values()))}
+        self._texts.update((n, text) for text, n in words.items())
+        self._db.executemany(
+            "INSERT OR IGNORE INTO word (text, id) VALUES (?, ?)", words.items()
+        )
+        places = ",".join("?" * (1 + len(CIRCUMSTANCE)))
+        self._db.executemany(
+            f"INSERT OR IGNORE INTO circumstance VALUES ({places})",
+            [(n, *(words[text] for text in each)) for n, each in fresh.items()],
+        )
 
     def _circumstance(self, number: int) -> Circumstance:
         told = self._circumstances.get(number)
@@ -402,7 +406,7 @@ class Ledger:
         return told
 
     def _put_files(self, states: Iterable[FileState]) -> None:
-        columns = f"{_FILE_COLUMNS}, session, own, first_at, last_at, trail"
+        columns = f"id, {_FILE_COLUMNS}, session, own, first_at, last_at, trail"
         names = columns.split(", ")
         updates = ", ".join(f"{each} = excluded.{each}" for each in names)
         places = ",".join("?" * len(names))
@@ -443,19 +447,6 @@ class Ledger:
             ],
         )
 
-    def _number(self, text: str) -> int:
-        number = self._words.get(text)
-        if number is None:
-            safe = text.encode("utf-8", "replace").decode()
-            self._db.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (safe,))
-            number = int(
-                self._db.execute(
-                    "SELECT id FROM word WHERE text = ?", (safe,)
-                ).fetchone()[0]
-            )
-            self._words[text] = number
-        return number
-
     def _text(self, number: int) -> str:
         text = self._texts.get(number)
         if text is None:
@@ -473,33 +464,29 @@ class Ledger:
         self, since: datetime | None = None, until: datetime | None = None
     ) -> list[Request]:
         """Counted requests in a span, oldest first."""
-        rows = self._rows(
-            "counted = 1 AND at >= ? AND at < ? ORDER BY at, key", _span(since, until)
-        )
+        where, span = _during(since, until)
+        rows = self._rows(f"counted = 1 AND {where} ORDER BY at, key", span)
         return [self._request(row) for row in rows]
 
     def extent(self) -> tuple[datetime, datetime] | None:
         """The instants of the first and the last request; None if there is none."""
         first, last = self._db.execute(
-            "SELECT (SELECT min(at) FROM request), (SELECT max(at) FROM request)"
+            "SELECT (SELECT min(at) FROM request"
+            " WHERE quarter = (SELECT min(quarter) FROM request)),"
+            " (SELECT max(at) FROM request"
+            " WHERE quarter = (SELECT max(quarter) FROM request))"
         ).fetchone()
         return None if first is None else (_at(first), _at(last))
 
     def session_requests(self, session_ids: Sequence[str]) -> list[Request]:
         """Counted requests of some sessions, whenever they were made."""
-        numbers = [self._words_of(each) for each in session_ids]
-        known = [number for number in numbers if number is not None]
-        marks = ",".join("?" * len(known))
+        marks = ",".join("?" * len(session_ids))
         rows = self._rows(
             "counted = 1 AND circumstance IN"
             f" (SELECT id FROM circumstance WHERE session IN ({marks}))",
-            known,
+            [number(each) for each in session_ids],
         )
         return [self._request(row) for row in rows]
-
-    def _words_of(self, text: str) -> int | None:
-        row = self._db.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
-        return None if row is None else int(row[0])
 
     def extras(self, since: datetime | None, until: datetime | None) -> list[Request]:
         """Work stated beside requests whose billing is not known; in no total."""
@@ -522,23 +509,18 @@ class Ledger:
         ``columns`` are names of ``request``'s columns or ``quarter``: the quarter of an
         hour since the epoch, the finest step in which days of any time zone begin.
         """
-        prompt = "(input + cache_read + cache_write_5m + cache_write_1h)"
-        tier = _place(f"{prompt} >", [int(each) for each in thresholds])
         era = _place("at >=", [_ms(each) for each in changes])
-        names = [
-            "at / 900000" if each == "quarter" else _column(each) for each in columns
-        ]
         # One number for both, since the database sorts by every term of the group.
-        place = f"({tier}) * {len(changes) + 1} + ({era})"
-        group = ", ".join([*names, "model", "speed", "region", place])
-        picked = ", ".join([*names, "model", "speed", "region"])
+        place = f"tier * {len(changes) + 1} + {era}"
+        names = ", ".join([*map(_column, columns), "model", "speed", "region"])
+        sums = ", ".join(f"sum({name})" for name in _ADDED)
+        where, span = _during(since, until)
+        parts = _parts(where, [int(each) for each in thresholds], _finest(changes))
         rows = self._db.execute(
-            f"SELECT {picked}, min(at), max({prompt}), sum(input), sum(output),"
-            " sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),"
-            " sum(web_searches), count(*), sum(1 - final) FROM request"
-            " JOIN circumstance ON circumstance.id = request.circumstance"
-            f" WHERE counted = 1 AND at >= ? AND at < ? GROUP BY {group}",
-            _span(since, until),
+            f"SELECT {names}, min(at), max(prompt), {sums} FROM ({parts}) AS part"
+            " JOIN circumstance ON circumstance.id = part.circumstance"
+            f" GROUP BY {names}, {place}",
+            (*span, *span),
         ).fetchall()
         worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
@@ -583,10 +565,14 @@ class Ledger:
         lines, sightings = self._db.execute(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(sightings), 0) FROM file"
         ).fetchone()
-        kept, extra, aside = self._db.execute(
-            "SELECT coalesce(sum(counted), 0), coalesce(sum(standing = 2), 0),"
-            " coalesce(sum(standing = 1 AND counted = 0), 0) FROM request"
+        # Each is told by an index alone; what is neither extra nor set aside counts.
+        whole, extra, aside = self._db.execute(
+            "SELECT (SELECT count(*) FROM request),"
+            f" (SELECT count(*) FROM request WHERE standing = {EXTRA}),"
+            " (SELECT count(*) FROM request"
+            f" WHERE standing = {REPLAYED} AND counted = 0)"
         ).fetchone()
+        kept = whole - extra - aside
         reasons = self._db.execute(
             "SELECT skipped FROM file WHERE skipped != '{}'"
         ).fetchall()
@@ -594,7 +580,7 @@ class Ledger:
         return {
             "lines_seen": lines,
             "requests_kept": kept,
-            "duplicates_dropped": max(0, sightings - kept - extra - aside),
+            "duplicates_dropped": max(0, sightings - whole),
             "lines_skipped": skipped,
             "replays_set_aside": aside,
         }
@@ -608,15 +594,9 @@ _FILE_COLUMNS = (
     "agent, account, path, reader, inode, size, mtime_ns, offset, tail, lines,"
     " sightings, skipped, unknown"
 )
+_TRAIL = tuple(each.name for each in fields(Trail))
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
-_FIND_CIRCUMSTANCE = "SELECT id FROM circumstance WHERE " + " AND ".join(
-    f"{name} = ?" for name in CIRCUMSTANCE
-)
-_ADD_CIRCUMSTANCE = (
-    f"INSERT INTO circumstance ({_CIRCUMSTANCE})"
-    f" VALUES ({','.join('?' * len(CIRCUMSTANCE))})"
-)
 ORIGIN = CIRCUMSTANCE.index("origin")
 
 
@@ -632,8 +612,46 @@ def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
     )
 
 
+QUARTER = 900_000
+"""Milliseconds in the finest step in which days of any time zone begin."""
+_ADDED = (
+    *("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"),
+    *("web_searches", "requests", "incomplete"),
+)
+_PROMPT = "(input + cache_read + cache_write_5m + cache_write_1h)"
+_CELLS = (
+    f"quarter, circumstance, min(at) AS at, max({_PROMPT}) AS prompt,"
+    + "".join(f" sum({name}) AS {name}," for name in _ADDED[:6])
+    + " count(*) AS requests, sum(1 - final) AS incomplete"
+)
+
+
+def _finest(changes: Sequence[datetime]) -> str:
+    """What parts of a quarter must be told apart by, if prices change within it."""
+    inside = any(_ms(each) % QUARTER for each in changes)
+    return ", at" if inside else ""
+
+
+def _parts(where: str, thresholds: Sequence[int], finest: str) -> str:
+    """SQL that adds requests up as far as the order of the table allows.
+
+    Nearly all prompts are below every threshold: those need no sorting. ``where`` is
+    in it twice.
+    """
+    lowest = thresholds[0] if thresholds else 2**62
+    tier = _place(f"{_PROMPT} >", thresholds[1:], 1)
+    return (
+        f"SELECT {_CELLS}, 0 AS tier FROM request"
+        f" WHERE counted = 1 AND {where} AND {_PROMPT} <= {lowest}"
+        f" GROUP BY quarter, circumstance{finest}"
+        f" UNION ALL SELECT {_CELLS}, {tier} AS tier FROM request"
+        f" WHERE counted = 1 AND {where} AND {_PROMPT} > {lowest}"
+        f" GROUP BY quarter, circumstance, {tier}{finest}"
+    )
+
+
 def _column(name: str) -> str:
-    if name not in (*CIRCUMSTANCE, *ROW):
+    if name not in (*CIRCUMSTANCE, "quarter"):
         raise ValueError(f"no column {name!r}")
     return name
 
@@ -641,6 +659,7 @@ def _column(name: str) -> str:
 def _file_row(state: FileState) -> tuple[Any, ...]:
     trail = state.trail
     return (
+        number(state.path),
         state.agent,
         state.account,
         state.path,
@@ -652,13 +671,13 @@ def _file_row(state: FileState) -> tuple[Any, ...]:
         state.tail,
         state.lines,
         state.sightings,
-        json.dumps(state.skipped, sort_keys=True),
-        json.dumps(state.unknown, sort_keys=True),
+        json.dumps(state.skipped, sort_keys=True) if state.skipped else "{}",
+        json.dumps(state.unknown, sort_keys=True) if state.unknown else "{}",
         trail.session_id,
         trail.own_id,
         trail.first_at,
         trail.last_at,
-        json.dumps({each.name: getattr(trail, each.name) for each in fields(trail)}),
+        json.dumps({name: getattr(trail, name) for name in _TRAIL}),
     )
 
 
@@ -696,6 +715,13 @@ def _ms(at: datetime) -> int:
 
 def _at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _during(since: datetime | None, until: datetime | None) -> tuple[str, list[int]]:
+    """SQL for a span of time that follows the order of the table, and its values."""
+    first, last = _span(since, until)
+    quarters = f"quarter >= {first // QUARTER} AND quarter <= {last // QUARTER}"
+    return f"{quarters} AND at >= ? AND at < ?", [first, last]
 
 
 def _span(since: datetime | None, until: datetime | None) -> tuple[int, int]:

@@ -17,7 +17,9 @@ from burnmon.records import LedgerError
 
 MIGRATIONS: tuple[str, ...] = (
     """
-    CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+    -- Words, files and circumstances are numbered by a hash of what they are, so that
+    -- a process that reads files can number without asking.
+    CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
     CREATE TABLE file (
         id INTEGER PRIMARY KEY,
         agent TEXT NOT NULL, account TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
@@ -33,26 +35,29 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX file_session ON file(session);
     CREATE TABLE circumstance (            -- what many requests have in common
-        id INTEGER PRIMARY KEY,            -- all others are numbers of words
+        id INTEGER PRIMARY KEY,            -- all others are words
         agent INTEGER NOT NULL, model INTEGER NOT NULL,
         speed INTEGER NOT NULL, region INTEGER NOT NULL,
         session INTEGER NOT NULL, subagent INTEGER NOT NULL,
         project INTEGER NOT NULL, branch INTEGER NOT NULL, version INTEGER NOT NULL,
-        origin INTEGER NOT NULL,
-        UNIQUE (session, model, branch, version, project, subagent, speed, region,
-            agent, origin)
+        origin INTEGER NOT NULL
     );
+    CREATE INDEX circumstance_session ON circumstance(session);
     CREATE TABLE request (
-        key INTEGER PRIMARY KEY,
+        -- Rows lie in the order in which they are added up, and nearly in that of
+        -- arrival: keys are random, and a table sorted by them would rewrite most of
+        -- its pages with every commit of a first scan.
+        quarter INTEGER NOT NULL,          -- of an hour, since the epoch
+        circumstance INTEGER NOT NULL,
+        key INTEGER NOT NULL UNIQUE,
         at INTEGER NOT NULL,               -- epoch ms
         counted INTEGER NOT NULL, standing INTEGER NOT NULL,
-        circumstance INTEGER NOT NULL,
         input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
         cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
         web_searches INTEGER NOT NULL, final INTEGER NOT NULL,
-        file_first INTEGER NOT NULL, file INTEGER NOT NULL
-    );
-    CREATE INDEX request_at ON request(at);
+        file_first INTEGER NOT NULL, file INTEGER NOT NULL,
+        PRIMARY KEY (quarter, circumstance, key)
+    ) WITHOUT ROWID;
     CREATE INDEX request_replayed ON request(circumstance) WHERE standing = 1;
     CREATE INDEX request_extra ON request(at) WHERE standing = 2;
     CREATE TABLE reading (
