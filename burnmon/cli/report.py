@@ -77,7 +77,7 @@ def ask(
     span: tuple[datetime | None, datetime | None],
 ) -> Answer:
     """The answer from one ledger; ``span`` ends before its second instant."""
-    sums = ledger.sums(question.columns, prices.thresholds, prices.changes, *span)
+    sums = ledger.sums(question.columns, *prices.cuts(ledger.models()), *span)
     extras = [
         each
         for each in ledger.extras(*span)

@@ -488,6 +488,11 @@ class Ledger:
         )
         return [self._request(row) for row in rows]
 
+    def models(self) -> set[str]:
+        """Models of any request, as the agents spell them."""
+        rows = self._db.execute("SELECT DISTINCT model FROM circumstance").fetchall()
+        return {self._text(row[0]) for row in rows}
+
     def extras(self, since: datetime | None, until: datetime | None) -> list[Request]:
         """Work stated beside requests whose billing is not known; in no total."""
         rows = self._rows(

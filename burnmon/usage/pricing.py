@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -178,6 +178,13 @@ class PriceTable:
                 return name
         return None
 
+    def cuts(
+        self, models: Iterable[str]
+    ) -> tuple[tuple[int, ...], tuple[datetime, ...]]:
+        """Those of ``thresholds`` and ``changes`` that concern some models."""
+        named = {self.canonical(model) for model in models}
+        return _cuts([e for name in named if name for e in self.models[name]])
+
     def rows(self) -> tuple[Price, ...]:
         """Every line of the table: by model, then by date, then by prompt size."""
         return tuple(price for name in sorted(self.models) for price in self._of(name))
@@ -248,16 +255,22 @@ def load(user_file: Path | None = None, fetched_file: Path | None = None) -> Pri
 
 def _table(source: str, dated: str, models: Models, aliases: Aliases) -> PriceTable:
     every = [entry for entries in models.values() for entry in entries]
-    sizes = {int(size) for entry in every for size in entry.get("above", ())}
-    starts = {instant(e["valid_from"]) for e in every if "valid_from" in e}
+    sizes, starts = _cuts(every)
     return PriceTable(
         source,
         date.fromisoformat(dated),
-        tuple(sorted(sizes)),
-        tuple(sorted(starts)),
+        sizes,
+        starts,
         models,
         aliases,
     )
+
+
+def _cuts(entries: Sequence[Entry]) -> tuple[tuple[int, ...], tuple[datetime, ...]]:
+    """Prompt sizes and instants at which the price of some entry changes."""
+    sizes = {int(size) for entry in entries for size in entry.get("above", ())}
+    starts = {instant(e["valid_from"]) for e in entries if "valid_from" in e}
+    return tuple(sorted(sizes)), tuple(sorted(starts))
 
 
 def _with_users(table: PriceTable, path: Path) -> PriceTable:
