@@ -15,7 +15,7 @@ from burnmon.live.snapshot import Chart
 _PARTS = (4, 5, 2, 10)
 """Into how many steps a limit is divided, best first: 25, 20, 50 or 10 %."""
 _COARSE = (1, 2, 5, 10)
-_FINE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+_FINE = (1, 1.5, 2, 2.5, 3, 4, 5, 10)
 """Round figures, up to tens; the fine ones from tens of cents to tens of dollars."""
 _LEAST_STEP = 0.01
 """Dollars between two labels at least: a label has room for cents."""

@@ -106,21 +106,21 @@ def _forecast(axes: Axes, ahead: float) -> list[Segment]:
     for row in range(axes.rows):
         below = (axes.rows - 1 - row) * 8
         edges = [min(8, max(0, edge - below)) for edge in (low, middle, high)]
+        near = high - low < 8 or edges[1] >= 4
         over = axes.chart.limit is not None and below >= axes.eighths(axes.chart.limit)
-        cells.append(_band(edges, over=over) or _background(axes, row))
+        cells.append(_band(edges, near=near, over=over) or _background(axes, row))
     return cells
 
 
-def _band(edges: list[int], *, over: bool) -> Segment | None:
+def _band(edges: list[int], *, near: bool, over: bool) -> Segment | None:
     """The cell that the band crosses between these eighths; None if it does not.
 
     A cell has two colours, so it shows one edge of the band: the one that matters
-    more. The glyph of a full cell is seen only where colours are not.
+    more, and ``near`` is its side. A full cell's glyph is for where colours are not.
     """
     low, middle, high = edges
     if high <= low:
         return None
-    near = middle >= max(1, low)
     name = "alarm over" if over else "near" if near else "far"
     ground = f"on-{name.split()[-1]}"
     if low and low >= 8 - high:
@@ -135,7 +135,7 @@ def _band(edges: list[int], *, over: bool) -> Segment | None:
 def in_one_colour(line: Line) -> Line:
     """The line for whoever prints no backgrounds: a cell of the band is a shade."""
     return [
-        Segment(NEAR * len(text), style)
+        Segment(NEAR * len(text), style.replace(" under", ""))
         if " on-" in style and text.strip(NEAR + FAR)
         else Segment(text, style)
         for text, style in line

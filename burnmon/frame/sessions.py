@@ -123,7 +123,7 @@ def _summary(snapshot: Snapshot, view: View, rows: tuple[int, int], room: int) -
     if view.order != "state" or view.reverse:
         way = " reversed" if view.reverse else ""
         parts.append([Segment(f"by {view.order}{way}", "dim")])
-    states = counts(snapshot, room if not parts else 0)
+    states = counts(snapshot, room - width_of(joined(parts, room)) - 3)
     hidden = [[Segment(f"↓ {shown - seen} more", "dim")]] if shown > seen else []
     return joined((*parts, *states, *hidden), room)
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from burnmon.frame import Line, Scene, draw
 from burnmon.frame.answer import answer
+from burnmon.frame.graph import in_one_colour
 from burnmon.frame.segments import STYLES
 
 
@@ -80,6 +81,11 @@ class Part(Lines):
     low: reactive[bool] = reactive(False, init=False, repaint=False)
     """The whole screen is too low for boxes."""
 
+    @property
+    def _ansi(self) -> bool:
+        """The theme is made of the terminal's own colours, which do not mix."""
+        return self.get_component_styles("line--area").color.ansi is not None
+
     def watch_scene(self) -> None:
         """Draw what is now to be seen."""
         self.draw()
@@ -96,6 +102,7 @@ class Part(Lines):
         """Show the lines of this part, if there is anything to show yet."""
         size = (self.size.width, self.size.height)
         if self.scene is not None and self.id and self.size.height:
-            self.show(draw(self.id, self.scene, size, low=self.low))
+            lines = draw(self.id, self.scene, size, low=self.low)
+            self.show([in_one_colour(each) for each in lines] if self._ansi else lines)
         elif self.id == "answer":
             self.show([answer(None, self.size.width)])

@@ -60,8 +60,9 @@ class BurnPane(Pane):
     """The chart, and the pace of everything together."""
 
     HELP: ClassVar[str | None] = (
-        "**Burn.** What was used, now, and where it is heading: `▒` up to the "
-        "median, `░` above it, together 10–90 %. `┈` is the limit."
+        "**Burn.** What was used, now, and where it is heading: up to the median, "
+        "and paler above it, together 10–90 %. `┈` is the limit; what passes it "
+        "is in the colour of an alarm."
     )
 
 
@@ -86,7 +87,7 @@ class Sessions(Pane):
     HELP: ClassVar[str | None] = (
         "**Sessions.** `●` burns, `◐` waits for you, `○` is idle. A `+` behind a "
         "cost: some requests have no price. *cold +$*: what the next turn pays to "
-        "rebuild the cache."
+        "write the cache anew."
     )
 
 

@@ -79,6 +79,7 @@ def shades(theme: Mapping[str, str]) -> dict[str, str]:
         "selected": selected,
         "chosen": ground.blend(ink, 0.07),
     }
+    mixed |= {f"on-{name}": mixed[name] for name in ("near", "far", "over")}
     return {f"burn-{name}": color.hex6 for name, color in mixed.items()}
 
 
@@ -87,23 +88,23 @@ _NEEDED = ("background", "foreground", "success", "warning", "error", *_ACCENTS)
 
 
 def _terminal_shades(theme: Mapping[str, str]) -> dict[str, str]:
-    """The terminal's own colours, which cannot be mixed or measured."""
-    ground, ink = theme["background"], theme["foreground"]
+    """The terminal's own colours, which cannot be mixed: no grounds but its own."""
+    ground, blue = theme["background"], "ansi_blue"
     names = {
         "dim": "ansi_bright_black",
         "faint": "ansi_bright_black",
-        "calm": theme["success"],
-        "attention": theme["warning"],
-        "alarm": theme["error"],
+        "calm": "ansi_green",
+        "attention": "ansi_yellow",
+        "alarm": "ansi_red",
         "accent": "ansi_cyan",
-        "area": theme["primary"],
-        "near": theme["primary"],
-        "far": "ansi_bright_black",
-        "over": theme["error"],
-        "selected": "ansi_blue",
-        "chosen": ground,
+        "area": blue,
+        "near": blue,
+        "far": blue,
+        "over": "ansi_red",
     }
-    return {f"burn-{name}": color or ink for name, color in names.items()}
+    grounds = ("selected", "chosen", "on-near", "on-far", "on-over")
+    names |= dict.fromkeys(grounds, ground)
+    return {f"burn-{name}": color for name, color in names.items()}
 
 
 def _readable(color: Color, ground: Color, least: float = _WORDS) -> Color:
