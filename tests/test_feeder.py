@@ -219,6 +219,71 @@ def test_old_session_is_whole(following: Begin, home: Path) -> None:
     assert costs(following(NOW).step()) == {"S1": 3 * ONE}
 
 
+def test_back_dated_line_counts_in_its_own_minute(following: Begin, home: Path) -> None:
+    """A line dated before the one above it counts, for its own instant."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30:05"))))
+    engine = following()
+    engine.step()
+    add(path, homes.text(assistant("m2", timestamp=at("10:20"))))
+    snapshot = engine.step()
+    assert costs(snapshot) == {"S1": 2 * ONE}
+    assert snapshot.burn.cost_per_minute == ONE / 5
+
+
+def test_archived_rollout_counts_once(following: Begin, settings: Settings) -> None:
+    """A rollout that moves to the archive is the same session, and costs the same."""
+    home = settings.roots[-1].path
+    lines = homes.text(homes.meta(1), *homes.first_turn("10:29"))
+    before = put(home, homes.rollout(1), lines)
+    engine = following()
+    (row,) = engine.step().sessions
+    after = home / homes.rollout(1, archived=True)
+    after.parent.mkdir()
+    before.rename(after)
+    add(after, homes.text(*homes.own_turn("10:30")))
+    (moved,) = engine.step().sessions
+    assert (row.requests, moved.requests) == (2, 3)
+    assert moved.session_id == row.session_id
+
+
+def recording(percent: float, clock: str) -> bytes:
+    """What the status line said of the five-hour window that ends at three."""
+    limit = {
+        "kind": "five_hour",
+        "minutes": 300,
+        "used_percent": percent,
+        "resets_at": datetime(2026, 11, 20, 15, 0, 1, tzinfo=UTC).timestamp(),
+    }
+    said = {"at": datetime.fromisoformat(at(clock)).timestamp(), "session_id": "S1"}
+    more = {"context_window_size": 200_000, "cost_usd": 0.5, "limits": [limit]}
+    return homes.text({**said, **more})
+
+
+def test_recording_and_refusal_tell_of_one_window(
+    following: Begin, settings: Settings, home: Path
+) -> None:
+    """What the status line states and a refusal at the limit make one window."""
+    kept = put(settings.data_dir, "recordings/2026-11.jsonl", recording(40, "10:29"))
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    engine = following()
+    snapshot = engine.step()
+    (row,) = snapshot.sessions
+    assert [each.window.used for each in snapshot.limits] == [0.4]
+    assert row.context_window == 200_000
+    words = "You've hit your session limit · resets 3pm (UTC)"
+    add(path, homes.text(homes.limit_record(words, timestamp=at("10:30"))))
+    add(kept, recording(97, "10:30:30"))
+    snapshot = engine.step()
+    assert [each.window.verdict for each in snapshot.limits] == ["reached"]
+    assert "refused: limit reached (five hour)" in [
+        each.text for each in snapshot.events
+    ]
+    again = following().step()
+    assert [each.window for each in again.limits] == [
+        each.window for each in snapshot.limits
+    ]
+
+
 # --- time ----------------------------------------------------------------------------
 
 

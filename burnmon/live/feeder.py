@@ -502,7 +502,7 @@ class Feeder:
             failure=text.plain(reason),
         )
         try:
-            self.post(replace(shown, health=health))
+            self.post(replace(shown, health=health, scan=None))
         except Exception:  # nobody is left to be told
             logging.getLogger(__name__).exception("feeder")
         self._stop.wait(RETRY.total_seconds())
