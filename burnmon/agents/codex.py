@@ -49,6 +49,8 @@ REPLAY_GAP_MS = 30
 _TYPE = b'"type":"'
 # Lines that state no usage, limit, turn or session; all others are decoded.
 _QUIET_LINES = (b'response_item"', b'world_state"', b"inter_agent_communication")
+_USUAL = b'"type":"response_item"'
+_USUAL_PLACE = len('{"timestamp":"2026-01-01T00:00:00.000Z",')
 _QUIET_EVENTS = (
     b'agent_message"',
     b"agent_reasoning",
@@ -177,17 +179,20 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts()
-    calls: list[bytes] = []
+    quiet: list[bytes] = []
     stated = _Stated()
     facts.lines = len(lines)
     memory = trail.memory
     for line in lines:
         if "burst" in memory:
             _replaying(line, trail)
+        # Two lines of three, at the place where all known versions have it.
+        if line.startswith(_USUAL, _USUAL_PLACE):
+            quiet.append(line)
+            continue
         at = line.find(_TYPE, 0, 200)
         if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
-            if line.find(_CALL, at + 8, at + 120) >= 0:
-                calls.append(line)
+            quiet.append(line)
             continue
         if at >= 0 and line.startswith(b'event_msg"', at + 8):
             inner = line.find(_TYPE, at + 8, at + 120)
@@ -195,8 +200,8 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
                 continue
         for found, limits in _decode(line, facts, stated):
             if _take(found, limits, trail, facts, stated):
-                calls.clear()
-    _called(calls, trail)
+                quiet.clear()
+    _called(quiet, trail)
     for key, span in stated.spans.items():
         facts.readings.extend(_reading(key, span, account))
     return facts
@@ -518,9 +523,12 @@ def _reading(key: _Figure, span: Sequence[int], account: str) -> Iterator[LimitR
 # --- whose turn ----------------------------------------------------------------------
 
 
-def _called(calls: list[bytes], trail: Trail) -> None:
+def _called(quiet: list[bytes], trail: Trail) -> None:
     """Tool and target of the newest call: a program or a file, never its text."""
-    for line in reversed(calls):
+    for line in reversed(quiet):
+        at = line.find(_TYPE, 0, 200)
+        if line.find(_CALL, at + 8, at + 120) < 0:
+            continue
         found = next((each for each, _ in _decode(line, Facts(), _Stated())), None)
         payload = found and found.payload
         if payload and payload.name:

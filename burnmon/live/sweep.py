@@ -8,6 +8,7 @@ for it: a complete object there is absorbed but read again later, which changes 
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -182,8 +183,15 @@ class Sweep:
         if workers > 1 and sum(each.size for each in new) >= WORTH_WORKERS:
             from burnmon.live.workers import read_ahead
 
-            for read, copies in read_ahead(new, workers, SHARED_BATCH):
-                yield self._commit(read, since, copies)
+            # Nothing that lives long is in circles, and there is much of it.
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                for read, copies in read_ahead(new, workers, SHARED_BATCH):
+                    yield self._commit(read, since, copies)
+            finally:
+                if collects:
+                    gc.enable()
             found = [each for each in found if each.path not in self.known]
         yield from self.absorb(found, since)
 
