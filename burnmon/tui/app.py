@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import App
 from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -27,10 +26,10 @@ from burnmon.tui.feed import Feed, SnapshotReady
 from burnmon.tui.keys import BINDINGS, works
 from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
-from burnmon.tui.theme import BURNMON, BURNMON_LIGHT, shades
+from burnmon.tui.theme import Themed
 
 
-class BurnApp(App[None], inherit_bindings=False):
+class BurnApp(Themed, inherit_bindings=False):
     """The burn monitor."""
 
     TITLE = "burnmon"
@@ -49,11 +48,8 @@ class BurnApp(App[None], inherit_bindings=False):
         zone: str | None = None,
     ) -> None:
         """``zone`` overrides the snapshot's, a known ``theme`` burnmon's own."""
-        super().__init__(driver_class=quiet_driver())
+        super().__init__(theme, driver_class=quiet_driver())
         self.animation_level = "none"
-        self.register_theme(BURNMON)
-        self.register_theme(BURNMON_LIGHT)
-        self.theme = theme if theme in self.available_themes else BURNMON.name
         self.view = View(pane=SESSIONS)
         self._feed, self._mouse, self._zone = feed, mouse, zone
         self._stop: Callable[[], None] | None = None
@@ -61,11 +57,6 @@ class BurnApp(App[None], inherit_bindings=False):
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
         return super().run(mouse=self._mouse if mouse is None else mouse, **options)
-
-    def get_css_variables(self) -> dict[str, str]:
-        """The theme's variables, and the shades of the style words."""
-        variables = super().get_css_variables()
-        return variables | shades(variables)
 
     def get_default_screen(self) -> Main:
         """The panes."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import dist
 
+from textual.app import App
 from textual.color import Color, rgb_to_lab
+from textual.driver import Driver
 from textual.theme import Theme
 
 BURNMON = Theme(
@@ -43,6 +45,23 @@ BURNMON_LIGHT = Theme(
     dark=False,
     variables={"input-cursor-background": "#0f6f86"},
 )
+
+
+class Themed(App[None]):
+    """An app in which the style words can be read, whatever the theme."""
+
+    def __init__(self, theme: str | None, driver_class: type[Driver] | None) -> None:
+        """A ``theme`` that is not known leaves burnmon's own in force."""
+        super().__init__(driver_class=driver_class)
+        self.register_theme(BURNMON)
+        self.register_theme(BURNMON_LIGHT)
+        self.theme = theme if theme in self.available_themes else BURNMON.name
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's variables, and the shades of the style words."""
+        variables = super().get_css_variables()
+        return variables | shades(variables)
+
 
 _WORDS, _SELECTED_WORDS, _SHAPES = 4.5, 3.8, 2.2
 """Least contrast of words, of words on the selected row, and of areas."""
