@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import threading
@@ -547,6 +548,7 @@ def test_current_files_come_before_history(run: Run, home: Path) -> None:
     screen, _ = run(watch=False)
     screen.wait(lambda shown: requests(2)(shown) and shown.scan is None)
     first = screen.snapshots[0]
+    assert not first.health.watching
     assert costs(first) == {"S1": ONE}
     assert first.scan
     assert (first.scan.files_done, first.scan.files) == (1, 2)
@@ -569,6 +571,16 @@ def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> No
         screen.wait(lambda shown: not shown.health.watching)
 
 
+def test_overflow_is_answered_with_a_walk(settings: Settings) -> None:
+    """When the kernel drops file events, the next step walks, and at once."""
+    fed = Feeder(settings, Screen().post, lambda: NOW)
+    fed._walk_now = False
+    words = ("watchdog", logging.WARNING, "", 0, "queue overflow", (), None)
+    fed._alarm.emit(logging.LogRecord(*words))
+    assert fed._walk_now
+    assert fed._wake.is_set()
+
+
 def test_stop_ends_the_thread_and_frees_the_ledger(
     run: Run, settings: Settings
 ) -> None:
@@ -578,6 +590,7 @@ def test_stop_ends_the_thread_and_frees_the_ledger(
     fed.stop()
     fed.stop()
     assert not fed._thread.is_alive()
+    assert fed._alarm not in logging.getLogger("watchdog").handlers
     with Ledger(settings.ledger_file) as ledger:
         assert ledger.writable
     Feeder(settings, screen.post).stop()

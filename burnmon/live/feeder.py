@@ -531,6 +531,7 @@ class Feeder:
         """Current files, a first snapshot, then history with its progress shown."""
         # Whatever changes before files are watched is found by a walk.
         self._walk_now = True
+        engine.watching = self._watch and bool(self._existing_trees())
         engine.look_around()
         found = engine.pending()
         limit = (self.clock() - CURRENT).timestamp() * 1e9
