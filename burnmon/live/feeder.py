@@ -529,8 +529,9 @@ class Feeder:
 
     def _begin(self, engine: Engine) -> None:
         """Current files, a first snapshot, then history with its progress shown."""
-        # Whatever changes before files are watched is found by a walk.
+        # Whatever changes before files are watched is found by a walk, right after.
         self._walk_now = True
+        self._wake.set()
         engine.watching = self._watch and bool(self._existing_trees())
         engine.look_around()
         found = engine.pending()
