@@ -1,7 +1,7 @@
 """Makes the pictures of the README, from the very day that ``burnmon --demo`` plays.
 
-``python screenshots/make.py`` writes each of them as PNG, through ``resvg-py``. It
-takes the fonts Fira Code and DejaVu from the system (``apt install fonts-firacode
+``python screenshots/make.py`` writes each of them as SVG and, through ``resvg-py``, as
+PNG. It takes the fonts Fira Code and DejaVu from the system (``apt install fonts-firacode
 fonts-dejavu``); Textual's pictures ask for the first by name.
 """
 
@@ -105,6 +105,7 @@ def main() -> int:
         if len(sys.argv) > 1 and picture.name not in sys.argv[1:]:
             continue
         svg = asyncio.run(svg_of(picture))
+        (HERE / f"{picture.name}.svg").write_text(svg, encoding="utf-8")
         (HERE / f"{picture.name}.png").write_bytes(png_of(svg))
     return 0
 

@@ -265,7 +265,7 @@ def burn() -> Burn:
         cost_today=Decimal("12.84"),
         unpriced_today=12,
         cache_read_share=0.96,
-        cache_rebuilt_share=0.019,
+        cache_written_share=0.019,
         explain=("pace: 41 requests of the last 10 m, divided by it",),
     )
 

@@ -326,7 +326,7 @@ def test_burn_is_of_all_sessions() -> None:
     berlin = taken([session()], requests, zone="America/New_York").burn
     assert berlin.cost_today == 2 * COST
     assert burn.cache_read_share == pytest.approx(1000 / 1110)
-    assert burn.cache_rebuilt_share == pytest.approx(100 / 1110)
+    assert burn.cache_written_share == pytest.approx(100 / 1110)
     assert burn.tokens_per_minute == pytest.approx(2 * 160 / 5)
     nothing = taken().burn
     assert nothing.cost_per_minute == nothing.cost_today == Decimal(0)

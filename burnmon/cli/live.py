@@ -43,7 +43,7 @@ _COLOURS = {
     "alarm": "31",
     "accent": "36",
     "area": "34",
-    "near": "33",
+    "near": "34",
     "far": "2",
 }
 """Style words of a frame as the terminal's own colours; other words change nothing."""

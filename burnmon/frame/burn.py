@@ -160,8 +160,8 @@ def _cache(burn: Burn) -> Line:
     if burn.cache_read_share is None:
         return [Segment("cache unknown", "dim")]
     words = f"cache {share(burn.cache_read_share, fine=True)} read"
-    if burn.cache_rebuilt_share is not None:
-        words += f" · {share(burn.cache_rebuilt_share, fine=True)} rebuilt"
+    if burn.cache_written_share is not None:
+        words += f" · {share(burn.cache_written_share, fine=True)} written"
     return [Segment(words, "dim")]
 
 

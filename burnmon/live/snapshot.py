@@ -122,7 +122,7 @@ class Burn:
     """Requests of today without a price."""
     cache_read_share: float | None
     """Share of today's prompt tokens that came from a cache, 0–1."""
-    cache_rebuilt_share: float | None
+    cache_written_share: float | None
     """Share of today's prompt tokens written to a cache, 0–1."""
     explain: tuple[str, ...] = ()
 

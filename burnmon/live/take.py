@@ -390,7 +390,7 @@ def _burn(together: Spend, today: Spend, tally: Tally) -> Burn:
         cost_today=today.dollars,
         unpriced_today=today.unpriced,
         cache_read_share=today.cache_read / prompt if prompt else None,
-        cache_rebuilt_share=today.written / prompt if prompt else None,
+        cache_written_share=today.written / prompt if prompt else None,
         explain=(
             f"pace: {together.requests} requests of the last {text.span(RECENT)},"
             " divided by it; it falls to nothing when work stops",
