@@ -1,8 +1,8 @@
 """Makes the pictures of the README, from the very day that ``burnmon --demo`` plays.
 
 ``python screenshots/make.py`` writes each of them as SVG and, through ``resvg-py``, as
-PNG. It takes the fonts Fira Code and DejaVu from the system (``apt install fonts-firacode
-fonts-dejavu``); Textual's pictures ask for the first by name.
+PNG. It takes the fonts Fira Code and DejaVu from the system (``apt install
+fonts-firacode fonts-dejavu``); Textual's pictures ask for the first by name.
 """
 
 from __future__ import annotations
