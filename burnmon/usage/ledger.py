@@ -32,6 +32,7 @@ from burnmon.records import (
     Trail,
     Usage,
 )
+from burnmon.usage.adding import QUARTER, addition, bounds, during, ms
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
     ROW,
@@ -194,7 +195,7 @@ class Ledger:
         rows = self._db.execute(
             "SELECT agent, account, trail FROM file"
             " WHERE last_at >= ? OR agent = 'recordings' ORDER BY last_at, path",
-            (_ms(since),),
+            (ms(since),),
         ).fetchall()
         return [(agent, account, _trail(text)) for agent, account, text in rows]
 
@@ -227,7 +228,7 @@ class Ledger:
                 for state, facts in read
             ]
         states = [state for state, _ in read]
-        horizon = -(2**62) if since is None else _ms(since)
+        horizon = -(2**62) if since is None else ms(since)
         try:
             with transaction(self._db):
                 self._known_origins()
@@ -423,11 +424,11 @@ class Ledger:
                 each.account,
                 each.kind,
                 each.window_minutes,
-                _ms(each.resets_at),
+                ms(each.resets_at),
                 each.used,
                 each.source,
-                _ms(each.observed_at),
-                _ms(each.repeated_at or each.observed_at),
+                ms(each.observed_at),
+                ms(each.repeated_at or each.observed_at),
             )
             for each in readings
         ]
@@ -442,7 +443,7 @@ class Ledger:
         self._db.executemany(
             "INSERT OR IGNORE INTO mark VALUES (?,?,?,?,?)",
             [
-                (each.agent, each.session_id, _ms(each.at), each.kind, each.detail)
+                (each.agent, each.session_id, ms(each.at), each.kind, each.detail)
                 for each in marks
             ],
         )
@@ -464,7 +465,7 @@ class Ledger:
         self, since: datetime | None = None, until: datetime | None = None
     ) -> list[Request]:
         """Counted requests in a span, oldest first."""
-        where, span = _during(since, until)
+        where, span = during(since, until)
         rows = self._rows(f"counted = 1 AND {where} ORDER BY at, key", span)
         return [self._request(row) for row in rows]
 
@@ -497,7 +498,7 @@ class Ledger:
         """Work stated beside requests whose billing is not known; in no total."""
         rows = self._rows(
             f"standing = {EXTRA} AND at >= ? AND at < ? ORDER BY at, key",
-            _span(since, until),
+            bounds(since, until),
         )
         return [self._request(row) for row in rows]
 
@@ -514,18 +515,9 @@ class Ledger:
         ``columns`` are names of ``request``'s columns or ``quarter``: the quarter of an
         hour since the epoch, the finest step in which days of any time zone begin.
         """
-        era = _place("at >=", [_ms(each) for each in changes])
-        # One number for both, since the database sorts by every term of the group.
-        place = f"tier * {len(changes) + 1} + {era}"
-        names = ", ".join([*map(_column, columns), "model", "speed", "region"])
-        sums = ", ".join(f"sum({name})" for name in _ADDED)
-        where, span = _during(since, until)
-        parts = _parts(where, [int(each) for each in thresholds], _finest(changes))
+        where, span = during(since, until)
         rows = self._db.execute(
-            f"SELECT {names}, min(at), max(prompt), {sums} FROM ({parts}) AS part"
-            " JOIN circumstance ON circumstance.id = part.circumstance"
-            f" GROUP BY {names}, {place}",
-            (*span, *span),
+            addition(columns, thresholds, changes, where), (*span, *span)
         ).fetchall()
         worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
@@ -553,7 +545,7 @@ class Ledger:
             "SELECT agent, account, kind, window_minutes, used, resets_at, observed_at,"
             " source, repeated_at FROM reading WHERE repeated_at >= ?"
             " ORDER BY observed_at, used",
-            (_ms(since),),
+            (ms(since),),
         ).fetchall()
         return [_reading(row) for row in rows]
 
@@ -561,7 +553,7 @@ class Ledger:
         """What sessions stated besides requests, oldest first."""
         rows = self._db.execute(
             "SELECT agent, session, at, kind, detail FROM mark WHERE at >= ?",
-            (_ms(since),),
+            (ms(since),),
         ).fetchall()
         return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
 
@@ -603,62 +595,6 @@ _TRAIL = tuple(each.name for each in fields(Trail))
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
 ORIGIN = CIRCUMSTANCE.index("origin")
-
-
-def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
-    """SQL that counts the sorted cuts a value passes, by halving them."""
-    if not cuts:
-        return str(below)
-    half = len(cuts) // 2
-    above = _place(test, cuts[half + 1 :], below + half + 1)
-    return (
-        f"CASE WHEN {test} {cuts[half]} THEN {above}"
-        f" ELSE {_place(test, cuts[:half], below)} END"
-    )
-
-
-QUARTER = 900_000
-"""Milliseconds in the finest step in which days of any time zone begin."""
-_ADDED = (
-    *("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"),
-    *("web_searches", "requests", "incomplete"),
-)
-_PROMPT = "(input + cache_read + cache_write_5m + cache_write_1h)"
-_CELLS = (
-    f"quarter, circumstance, min(at) AS at, max({_PROMPT}) AS prompt,"
-    + "".join(f" sum({name}) AS {name}," for name in _ADDED[:6])
-    + " count(*) AS requests, sum(1 - final) AS incomplete"
-)
-
-
-def _finest(changes: Sequence[datetime]) -> str:
-    """What parts of a quarter must be told apart by, if prices change within it."""
-    inside = any(_ms(each) % QUARTER for each in changes)
-    return ", at" if inside else ""
-
-
-def _parts(where: str, thresholds: Sequence[int], finest: str) -> str:
-    """SQL that adds requests up as far as the order of the table allows.
-
-    Nearly all prompts are below every threshold: those need no sorting. ``where`` is
-    in it twice.
-    """
-    lowest = thresholds[0] if thresholds else 2**62
-    tier = _place(f"{_PROMPT} >", thresholds[1:], 1)
-    return (
-        f"SELECT {_CELLS}, 0 AS tier FROM request"
-        f" WHERE counted = 1 AND {where} AND {_PROMPT} <= {lowest}"
-        f" GROUP BY quarter, circumstance{finest}"
-        f" UNION ALL SELECT {_CELLS}, {tier} AS tier FROM request"
-        f" WHERE counted = 1 AND {where} AND {_PROMPT} > {lowest}"
-        f" GROUP BY quarter, circumstance, {tier}{finest}"
-    )
-
-
-def _column(name: str) -> str:
-    if name not in (*CIRCUMSTANCE, "quarter"):
-        raise ValueError(f"no column {name!r}")
-    return name
 
 
 def _file_row(state: FileState) -> tuple[Any, ...]:
@@ -714,23 +650,5 @@ def _trail(text: str) -> Trail:
     return Trail(**json.loads(text))
 
 
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
-
-
 def _at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def _during(since: datetime | None, until: datetime | None) -> tuple[str, list[int]]:
-    """SQL for a span of time that follows the order of the table, and its values."""
-    first, last = _span(since, until)
-    quarters = f"quarter >= {first // QUARTER} AND quarter <= {last // QUARTER}"
-    return f"{quarters} AND at >= ? AND at < ?", [first, last]
-
-
-def _span(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    return (
-        -(2**62) if since is None else _ms(since),
-        2**62 if until is None else _ms(until),
-    )

@@ -1,0 +1,112 @@
+"""How the database adds requests up: SQL that follows the order of their table.
+
+A report groups every request there is. Sorting them all takes longer than everything
+else it does, so they are added up in the order in which they lie as far as possible,
+and only what comes of that is sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from burnmon.usage.copies import CIRCUMSTANCE
+
+QUARTER = 900_000
+"""Milliseconds in the finest step in which days of any time zone begin."""
+_ADDED = (
+    *("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"),
+    *("web_searches", "requests", "incomplete"),
+)
+_PROMPT = "(input + cache_read + cache_write_5m + cache_write_1h)"
+_CELLS = (
+    f"quarter, circumstance, min(at) AS at, max({_PROMPT}) AS prompt,"
+    + "".join(f" sum({name}) AS {name}," for name in _ADDED[:6])
+    + " count(*) AS requests, sum(1 - final) AS incomplete"
+)
+
+
+def addition(
+    columns: Sequence[str],
+    thresholds: Sequence[int],
+    changes: Sequence[datetime],
+    where: str,
+) -> str:
+    """SQL of sums by ``columns`` and by all that a price depends on.
+
+    ``where`` picks requests; its values are asked for twice. A row is the columns,
+    model, speed, region, first instant, largest prompt, and the sums of ``_ADDED``.
+    """
+    era = _place("at >=", [ms(each) for each in changes])
+    # One number for both, since the database sorts by every term of the group.
+    place = f"tier * {len(changes) + 1} + {era}"
+    names = ", ".join([*map(_column, columns), "model", "speed", "region"])
+    sums = ", ".join(f"sum({name})" for name in _ADDED)
+    parts = _parts(where, [int(each) for each in thresholds], _finest(changes))
+    return (
+        f"SELECT {names}, min(at), max(prompt), {sums} FROM ({parts}) AS part"
+        " JOIN circumstance ON circumstance.id = part.circumstance"
+        f" GROUP BY {names}, {place}"
+    )
+
+
+def _finest(changes: Sequence[datetime]) -> str:
+    """What parts of a quarter must be told apart by, if prices change within it."""
+    inside = any(ms(each) % QUARTER for each in changes)
+    return ", at" if inside else ""
+
+
+def _parts(where: str, thresholds: Sequence[int], finest: str) -> str:
+    """SQL that adds requests up as far as the order of the table allows.
+
+    Nearly all prompts are below every threshold: those need no sorting. ``where`` is
+    in it twice.
+    """
+    lowest = thresholds[0] if thresholds else 2**62
+    tier = _place(f"{_PROMPT} >", thresholds[1:], 1)
+    return (
+        f"SELECT {_CELLS}, 0 AS tier FROM request"
+        f" WHERE counted = 1 AND {where} AND {_PROMPT} <= {lowest}"
+        f" GROUP BY quarter, circumstance{finest}"
+        f" UNION ALL SELECT {_CELLS}, {tier} AS tier FROM request"
+        f" WHERE counted = 1 AND {where} AND {_PROMPT} > {lowest}"
+        f" GROUP BY quarter, circumstance, {tier}{finest}"
+    )
+
+
+def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
+    """SQL that counts the sorted cuts a value passes, by halving them."""
+    if not cuts:
+        return str(below)
+    half = len(cuts) // 2
+    above = _place(test, cuts[half + 1 :], below + half + 1)
+    return (
+        f"CASE WHEN {test} {cuts[half]} THEN {above}"
+        f" ELSE {_place(test, cuts[:half], below)} END"
+    )
+
+
+def _column(name: str) -> str:
+    if name not in (*CIRCUMSTANCE, "quarter"):
+        raise ValueError(f"no column {name!r}")
+    return name
+
+
+def during(since: datetime | None, until: datetime | None) -> tuple[str, list[int]]:
+    """SQL for a span of time that follows the order of the table, and its values."""
+    first, last = bounds(since, until)
+    quarters = f"quarter >= {first // QUARTER} AND quarter <= {last // QUARTER}"
+    return f"{quarters} AND at >= ? AND at < ?", [first, last]
+
+
+def bounds(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """A span in epoch milliseconds; open ends are beyond any instant."""
+    return (
+        -(2**62) if since is None else ms(since),
+        2**62 if until is None else ms(until),
+    )
+
+
+def ms(at: datetime) -> int:
+    """Epoch milliseconds."""
+    return round(at.timestamp() * 1000)
