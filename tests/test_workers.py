@@ -1,0 +1,77 @@
+"""Histories read by several processes: the same ledger as one process makes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import homes
+import pytest
+
+from burnmon.live import sweep, workers
+from burnmon.live.sweep import Found, Sweep, read_file
+from burnmon.usage.ledger import FileState, Ledger
+
+FILES = homes.every_shape()
+
+
+@pytest.fixture(autouse=True)
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is a share of its own, and two processes read, whatever there is."""
+    monkeypatch.setattr(sweep, "WORTH_WORKERS", 0)
+    monkeypatch.setattr(workers, "SHARE", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+
+
+def history(root: Path) -> dict[str, list[Any]]:
+    """What the ledger holds after reading a home as a command does."""
+    with Ledger(None) as ledger:
+        reading = Sweep(ledger, homes.roots(homes.write(root, FILES)))
+        for _ in reading.absorb_history(reading.look()):
+            pass
+        assert reading.look() == []
+        return homes.rows(ledger, root)
+
+
+def alone(root: Path) -> dict[str, list[Any]]:
+    """What one process makes of the same files."""
+    with homes.absorbed(root, FILES) as ledger:
+        return homes.rows(ledger, root)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 1 << 30])
+def test_same_ledger(
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several processes, in batches of any size, make the same ledger."""
+    monkeypatch.setattr(sweep, "SHARED_BATCH", batch)
+    assert history(tmp_path / "shared") == alone(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("dying", ["all", "some"])
+def test_workers_that_die(
+    dying: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process took that died is read by the one that is left."""
+    parent = os.getpid()
+
+    def deadly(found: Found, state: FileState | None) -> Any:
+        if os.getpid() != parent and (dying == "all" or "S2" in found.path):
+            os._exit(1)
+        return read_file(found, state)
+
+    monkeypatch.setattr(workers, "read_file", deadly)
+    assert history(tmp_path / "shared") == alone(tmp_path / "alone")
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    """A file that vanished is left out; the others are read."""
+    homes.write(tmp_path, FILES)
+    with Ledger(None) as ledger:
+        reading = Sweep(ledger, homes.roots(tmp_path))
+        found = reading.look()
+        Path(found[0].path).unlink()
+        for _ in reading.absorb_history(found):
+            pass
+        assert len(reading.known) == len(found) - 1
