@@ -19,9 +19,11 @@ from homes import assistant, at, prompt, sidechain
 
 from burnmon import config
 from burnmon.config import Root, Settings
-from burnmon.live import feeder
-from burnmon.live.feeder import Engine, Feeder, open_ledger, peek
+from burnmon.live import engine, feeder
+from burnmon.live.engine import Engine, open_ledger, peek
+from burnmon.live.feeder import Feeder
 from burnmon.live.snapshot import Snapshot
+from burnmon.live.watching import Watch
 from burnmon.usage.ledger import Ledger
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
@@ -445,7 +447,7 @@ def test_unusable_ledger_is_replaced_by_memory(
 def test_once_reads_everything(settings: Settings, home: Path) -> None:
     """One look reads all files and leaves the ledger to the next."""
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
-    snapshot = feeder.once(settings, NOW)
+    snapshot = engine.once(settings, NOW)
     assert costs(snapshot) == {"S1": ONE}
     assert [place.files for place in snapshot.places] == [1, 0, 0]
     with Ledger(settings.ledger_file) as ledger:
@@ -454,7 +456,7 @@ def test_once_reads_everything(settings: Settings, home: Path) -> None:
 
 def test_once_without_any_directory(settings: Settings) -> None:
     """One look where nothing exists shows that nothing was found."""
-    snapshot = feeder.once(settings, NOW)
+    snapshot = engine.once(settings, NOW)
     assert snapshot.sessions == ()
     assert snapshot.answer == "nothing is burning"
 
@@ -462,7 +464,7 @@ def test_once_without_any_directory(settings: Settings) -> None:
 def test_peek_opens_no_session_file(settings: Settings, home: Path) -> None:
     """A peek tells what the ledger knows, though the files grew or are gone."""
     path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
-    feeder.once(settings, NOW)
+    engine.once(settings, NOW)
     add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
     assert costs(peek(settings, NOW)) == {"S1": ONE}
     shutil.rmtree(home)
@@ -566,19 +568,22 @@ def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> No
         add(path, homes.text(assistant(f"m{number}1")))
         screen.wait(requests(2 * number))
         shutil.rmtree(home)
-        fed._walk_now = True
-        fed._wake.set()
+        watch = fed._watch
+        assert watch is not None
+        watch.note(None)
         screen.wait(lambda shown: not shown.health.watching)
 
 
-def test_overflow_is_answered_with_a_walk(settings: Settings) -> None:
-    """When the kernel drops file events, the next step walks, and at once."""
-    fed = Feeder(settings, Screen().post, lambda: NOW)
-    fed._walk_now = False
-    words = ("watchdog", logging.WARNING, "", 0, "queue overflow", (), None)
-    fed._alarm.emit(logging.LogRecord(*words))
-    assert fed._walk_now
-    assert fed._wake.is_set()
+def test_overflow_is_answered_with_a_walk(tmp_path: Path) -> None:
+    """When the kernel drops file events, a walk is asked for, and at once."""
+    wake = threading.Event()
+    watch = Watch([Root("claude", "", tmp_path)], wake)
+    watch.begin(NOW)
+    watch.lost = False
+    logging.getLogger("watchdog").warning("queue overflow")
+    watch.end()
+    assert watch.lost
+    assert wake.is_set()
 
 
 def test_stop_ends_the_thread_and_frees_the_ledger(
@@ -590,7 +595,9 @@ def test_stop_ends_the_thread_and_frees_the_ledger(
     fed.stop()
     fed.stop()
     assert not fed._thread.is_alive()
-    assert fed._alarm not in logging.getLogger("watchdog").handlers
+    assert [type(each) for each in logging.getLogger("watchdog").handlers] == [
+        logging.NullHandler
+    ]
     with Ledger(settings.ledger_file) as ledger:
         assert ledger.writable
     Feeder(settings, screen.post).stop()

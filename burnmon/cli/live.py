@@ -132,14 +132,14 @@ def _demo_snapshot() -> Snapshot:
 def _snapshot(settings: Settings, now: datetime) -> Snapshot:
     """What is known after a sweep; its progress is shown where it takes long."""
     from burnmon.cli.catchup import caught_up
-    from burnmon.live import feeder
+    from burnmon.live import engine
 
     try:
         with caught_up(settings, now):
             pass
     except LedgerError:
         pass  # the frame is made without a ledger then, and says so
-    return feeder.once(settings, now)
+    return engine.once(settings, now)
 
 
 def size_of_terminal() -> tuple[int, int]:

@@ -147,6 +147,6 @@ def _figures(
         return state, "running"
     if not settings.ledger_file.exists():
         return None, None
-    from burnmon.live import feeder
+    from burnmon.live import engine
 
-    return status.state_of(feeder.peek(settings, now), 0), "ledger"
+    return status.state_of(engine.peek(settings, now), 0), "ledger"

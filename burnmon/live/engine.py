@@ -1,0 +1,370 @@
+"""What is known now: the ledger's past and the files' present, kept up step by step.
+
+No thread and no clock of its own; every step is told the time. It is made from the
+ledger alone, and loads what reads session files only when it is asked to look at them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from burnmon.config import Root, Settings
+from burnmon.live.registry import alive
+from burnmon.live.snapshot import Health, Place, Scan, Snapshot
+from burnmon.live.take import Known, midnight, take
+from burnmon.live.tally import RECENT, Tally
+from burnmon.records import Alive, LedgerError, LimitReading, Mark, Session, Trail
+from burnmon.usage import pricing
+from burnmon.usage.ledger import Change, FileState, Ledger
+from burnmon.usage.ledger import Known as Seen
+from burnmon.usage.limits import Series, Stretch, extended, series
+
+if TYPE_CHECKING:
+    from burnmon.live.sweep import Found, Sweep
+
+HORIZON = timedelta(days=8)
+"""How far back sums are kept in memory: the longest chart and window, and a day."""
+READING_HORIZON = timedelta(days=90)
+"""How far back limit readings help a forecast."""
+LATE = timedelta(minutes=30)
+"""How far back a reader looks for what the writer added since its last look."""
+RENEWAL = timedelta(days=1)
+"""What left the horizon is forgotten this often, by loading the ledger anew."""
+SET_BACK = timedelta(minutes=1)
+"""A clock that goes back this far was set; less is a clock being corrected."""
+
+_Files = dict[tuple[str, str, str], tuple[str, str, Trail]]
+"""Account, sub-agent and own id → agent, account and trail of one session's files."""
+
+
+def roots_of(settings: Settings) -> tuple[Root, ...]:
+    """The agents' roots and burnmon's own recordings."""
+    return (*settings.roots, Root("recordings", "", settings.data_dir))
+
+
+def open_ledger(settings: Settings) -> tuple[Ledger, str]:
+    """The ledger, or one in memory and why: live figures never wait for a disk."""
+    try:
+        return Ledger(settings.ledger_file), ""
+    except LedgerError as error:
+        return Ledger(None), f"history is not kept: {error}"
+
+
+class Engine:
+    """What is known now, kept up step by step; no thread, no clock of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        now: datetime,
+        since: datetime | None = None,
+    ) -> None:
+        """``since``: how far back sums are kept, ``HORIZON`` if it is not given."""
+        self.settings = settings
+        self.ledger = ledger
+        prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
+        self.tally = Tally(prices)
+        self.failure = ""
+        self.failed_at: datetime | None = None
+        self.watching = False
+        self.scan: Scan | None = None
+        self._trails: dict[str, _Files] = {}
+        self._sessions: dict[str, Session] = {}
+        self._stretches: dict[Series, tuple[Stretch, ...]] = {}
+        self._marks: dict[Mark, None] = {}
+        self._stated: dict[str, Any] = {}
+        self._alive: dict[str, Alive] = {}
+        self._files: dict[Root, int] = {}
+        self._version = -1
+        self._horizon = HORIZON if since is None else now - since
+        self._since = self._late = self._loaded_at = self._seen_at = now
+        self._long: set[str] = set()
+        self._read: dict[str, Seen] = {}
+        self._load(now)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The agents' files; loaded when they are first looked at, never to peek."""
+        from burnmon.live.sweep import Sweep
+
+        return Sweep(self.ledger, roots_of(self.settings))
+
+    # --- what the ledger knows already -----------------------------------------------
+
+    def _load(self, now: datetime) -> None:
+        # Asked first: what another process adds while this reads is met again.
+        self._version = self.ledger.version()
+        follows = not self.ledger.writable and self._horizon == HORIZON
+        self._read = self.ledger.known() if follows else {}
+        # Whole seconds, because the ledger rounds to milliseconds.
+        self._since = (now - self._horizon).replace(microsecond=0)
+        self._late = (now - LATE).replace(microsecond=0)
+        self._loaded_at = self._seen_at = now
+        for agent, account, trail in self.ledger.trails(self._since):
+            self._follow(agent, account, trail)
+        self.tally.load(self.ledger.requests(self._since))
+        self._load_older(self._sessions)
+        self._read_limits(self.ledger.readings(now - READING_HORIZON))
+        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+
+    def _load_older(self, session_ids: Iterable[str]) -> None:
+        """What sessions used that began before the horizon, once for each."""
+        long = [each for each in session_ids if self._began_early(each)]
+        self._long.update(long)
+        for start in range(0, len(long), 500):
+            older = self.ledger.session_requests(long[start : start + 500])
+            self.tally.load(each for each in older if each.at < self._since)
+
+    def _began_early(self, session_id: str) -> bool:
+        session = self._sessions.get(session_id)
+        if session is None or session.started_at is None or session_id in self._long:
+            return False
+        return session.started_at < self._since
+
+    def renew(self, now: datetime) -> None:
+        """Forget everything and load what the ledger knows."""
+        self.__dict__.pop("sweep", None)  # it knows files as they were read before
+        self.tally = Tally(self.tally.prices)
+        self._trails, self._sessions, self._stretches = {}, {}, {}
+        self._stated, self._long = {}, set()
+        self._load(now)
+
+    def complete(self, now: datetime) -> None:
+        """After the history was read: what came late of sessions that began early."""
+        if self._long:
+            self.renew(now)
+
+    def keep_young(self, now: datetime) -> None:
+        """Renew once a day, and when the clock was set back."""
+        was_set = now < self._seen_at - SET_BACK
+        self._seen_at = now
+        if was_set or now - self._loaded_at >= RENEWAL:
+            self.renew(now)
+
+    def _follow(self, agent: str, account: str, trail: Trail) -> None:
+        """Keep a file's trail and retell its session."""
+        if agent == "recordings":
+            self._stated.update(trail.memory)
+            return
+        newest = _instant(trail.last_at)
+        if not trail.session_id or newest is None or newest < self._since:
+            return
+        files = self._trails.setdefault(trail.session_id, {})
+        files[account, trail.subagent, trail.own_id] = (agent, account, trail)
+        self._sessions[trail.session_id] = session_of(list(files.values()))
+
+    def _read_limits(self, readings: Iterable[LimitReading]) -> None:
+        fresh: dict[Series, list[LimitReading]] = {}
+        for each in readings:
+            fresh.setdefault(series(each), []).append(each)
+        for key, new in fresh.items():
+            self._stretches[key] = extended(self._stretches.get(key, ()), new)
+
+    # --- what the files say now ------------------------------------------------------
+
+    def pending(self, only: Iterable[str] | None = None) -> list[Found]:
+        """Files with something new, newest first."""
+        if not self.ledger.writable:
+            return []
+        return self.sweep.look(only)
+
+    def absorb(self, found: Sequence[Found]) -> bool:
+        """Read and absorb files; whether anything changed."""
+        changed = False
+        for states, changes, readings, marks in self._absorbed(found):
+            changed = True
+            self._apply(states, changes)
+            self._read_limits(readings)
+            self._marks.update(dict.fromkeys(marks))
+        return changed
+
+    def _absorbed(
+        self, found: Sequence[Found]
+    ) -> Iterator[tuple[list[FileState], list[Change], list[LimitReading], list[Mark]]]:
+        for read, changes in self.sweep.absorb(found, self._since):
+            readings = [each for _, facts in read for each in facts.readings]
+            marks = [each for _, facts in read for each in facts.marks]
+            yield [state for state, _ in read], changes, readings, marks
+
+    def _apply(self, states: Iterable[FileState], changes: Iterable[Change]) -> None:
+        told = [(each.agent, each.account, each.trail) for each in states]
+        for each in told:
+            self._follow(*each)
+        self.tally.apply(changes)
+        self._load_older({trail.session_id for _, _, trail in told})
+
+    def follow_writer(self, now: datetime) -> bool:
+        """As a reader of another instance's ledger: take over what it wrote."""
+        if self.ledger.writable:
+            return False
+        version = self.ledger.version()
+        if version == self._version:
+            return False
+        self._version = version
+        # It never goes back: what was let go once would count as new.
+        since = self._late = max(self._late, (now - LATE).replace(microsecond=0))
+        held = self.tally.held(since)
+        for request in self.ledger.requests(since):
+            old = held.get(request.key)
+            if old != request:
+                self.tally.apply([Change(old, request)])
+        told = self.ledger.trails(since)
+        for each in told:
+            self._follow(*each)
+        self._load_older({trail.session_id for _, _, trail in told})
+        self._read_limits(self.ledger.readings(since))
+        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        return True
+
+    def catch_up(self, now: datetime) -> None:
+        """As a reader: load anew when the writer read files of old lines."""
+        if self.ledger.writable:
+            return
+        known, before = self.ledger.known(), self._read
+        self._read = known
+        moved = [path for path, each in known.items() if before.get(path) != each]
+        if any(self._tells_old(path, known[path], path in before) for path in moved):
+            self.renew(now)
+
+    def _tells_old(self, path: str, known: Seen, met: bool) -> bool:
+        """Whether a file that was read holds lines older than a reader looks back."""
+        if known.mtime_ns < self._late.timestamp() * 1e9:
+            return True
+        state = None if met else self.ledger.file(path)
+        first = _instant(state.trail.first_at) if state else None
+        return first is not None and first < self._late
+
+    def claim(self, now: datetime) -> bool:
+        """Become the writer when the one there was is gone; whether that happened."""
+        if self.ledger.writable or not self.ledger.claim():
+            return False
+        self.renew(now)
+        return True
+
+    def look_around(self) -> None:
+        """The registries of running sessions, and how many files each root has."""
+        self._alive = {
+            each.session_id: each
+            for root in self.settings.roots
+            if root.agent == "claude"
+            for each in alive(root.path)
+        }
+
+    def count_files(self) -> None:
+        """How many session files each root holds."""
+        self._files = {root: self.sweep.count(root) for root in self.settings.roots}
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """Everything the screen may show."""
+        return take(self._known(), self.tally, now)
+
+    def _known(self) -> Known:
+        sessions = {
+            key: self._with_stated(session) for key, session in self._sessions.items()
+        }
+        newest = max(
+            (each.last_at for each in sessions.values() if each.last_at), default=None
+        )
+        return Known(
+            sessions=sessions,
+            stretches=self._stretches,
+            alive=self._alive,
+            marks=tuple(self._marks),
+            health=Health(
+                newest,
+                self.watching,
+                self.failed_at,
+                self.failure,
+                not self.ledger.writable,
+            ),
+            scan=self.scan,
+            places=tuple(
+                Place(
+                    root.agent,
+                    os.fspath(root.path),
+                    root.path.is_dir(),
+                    self._files.get(root, 0),
+                )
+                for root in self.settings.roots
+            ),
+            zone=self.settings.zone,
+        )
+
+    def _with_stated(self, session: Session) -> Session:
+        """A session with what its status line stated of it."""
+        stated = self._stated.get(session.session_id)
+        if stated is None:
+            return session
+        size, cost = stated
+        return replace(
+            session,
+            context_window=size or session.context_window,
+            stated_cost=session.stated_cost if cost is None else Decimal(str(cost)),
+        )
+
+
+def session_of(files: Sequence[tuple[str, str, Trail]]) -> Session:
+    """A session from its files' trails; its own file speaks before sub-agents'."""
+    agent, account, main = min(
+        files,
+        key=lambda each: (
+            bool(each[2].subagent),
+            -(each[2].last_at or 0),
+            each[2].own_id,
+            each[1],
+        ),
+    )
+    started = [each.first_at for _, _, each in files if each.first_at is not None]
+    newest = [each.last_at for _, _, each in files if each.last_at is not None]
+    moved = _instant(main.last_at)
+    return Session(
+        agent,
+        main.session_id,
+        account,
+        main.project,
+        main.branch,
+        main.model,
+        main.title,
+        "",
+        _instant(min(started, default=None)),
+        _instant(max(newest, default=None)),
+        main.doing,
+        moved,
+        main.turn,  # type: ignore[arg-type]  # the readers write only these words
+        main.context_window,
+        None if main.stated_cost is None else Decimal(str(main.stated_cost)),
+    )
+
+
+def _instant(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def peek(settings: Settings, now: datetime) -> Snapshot:
+    """What the ledger knows of today, without looking at any session file.
+
+    Sums of sessions and charts begin today; limits and the pace are whole.
+    """
+    path = settings.ledger_file
+    with Ledger(path if path.exists() else None) as ledger:
+        since = min(midnight(now, settings.zone), now - RECENT)
+        return Engine(settings, ledger, now, since).snapshot(now)
+
+
+def once(settings: Settings, now: datetime) -> Snapshot:
+    """A snapshot after one whole sweep."""
+    ledger, failure = open_ledger(settings)
+    with ledger:
+        engine = Engine(settings, ledger, now)
+        engine.failure, engine.watching = failure, True
+        engine.absorb(engine.pending())
+        engine.look_around()
+        engine.count_files()
+        return engine.snapshot(now)
