@@ -643,3 +643,11 @@ def test_path_of_an_agent_file_names_its_session() -> None:
     trail = claude.trail(AGENT)
     assert (trail.session_id, trail.subagent) == ("S1", "a1b2c3d")
     assert claude.trail(S2).session_id == "S2"
+
+
+def test_reset_beyond_the_window_is_no_reading() -> None:
+    """A clock time that only comes round the next day resets no five-hour window."""
+    words = "You've hit your session limit · resets 8pm (UTC)"
+    facts, _ = read(homes.limit_record(words, timestamp="2026-11-20T20:00:03.000Z"))
+    assert [mark.kind for mark in facts.marks] == ["limit"]
+    assert facts.readings == []

@@ -286,3 +286,12 @@ def test_day_sums_its_own_requests(
     made = tally(*(request(n, began + timedelta(minutes=n)) for n in minutes))
     last = began + timedelta(hours=hours, seconds=-1)
     assert made.since(midnight(last, zone), last).requests == hours * 2
+
+
+def test_context_leaves_with_the_request_that_told_it() -> None:
+    """A request found to belong to another session takes its context along."""
+    told = request(1)
+    made = tally(told)
+    made.apply([Change(told, replace(told, session_id="S2"))])
+    assert made.sessions["S1"].newest is None
+    assert made.sessions["S2"].newest == replace(told, session_id="S2")

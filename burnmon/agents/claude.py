@@ -540,6 +540,8 @@ _MONTHS = [
     "Nov",
     "Dec",
 ]
+LATEST_RESET = timedelta(minutes=10)
+"""How much later than its length after a refusal a window may reset: it is rounded."""
 MINUTES = {"five_hour": 300, "seven_day": 10080}
 """Length of the windows whose name tells it; per-model weeks are seven days too."""
 
@@ -562,6 +564,8 @@ def _limit_record(
     if resets_at is None or resets_at <= when or kind == "overage":
         return
     minutes = MINUTES.get(kind, MINUTES["seven_day"])
+    if resets_at - when > timedelta(minutes=minutes) + LATEST_RESET:
+        return  # a clock time said a moment too late means the next day
     facts.readings.append(
         LimitReading(
             "claude", account, kind, minutes, 1.0, resets_at, when, "limit record"

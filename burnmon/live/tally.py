@@ -149,6 +149,8 @@ class Tally:
         else:
             self.recent.pop(request.key, None)
             self.late.pop(request.key, None)
+            if session.newest is not None and session.newest.key == request.key:
+                session.newest = None  # the next request tells the context again
 
     def held(self, since: datetime) -> dict[int, Request]:
         """Requests made since an instant, by key; older ones are let go."""
