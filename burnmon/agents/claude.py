@@ -540,8 +540,8 @@ _MONTHS = [
     "Nov",
     "Dec",
 ]
-LATEST_RESET = timedelta(minutes=10)
-"""How much later than its length after a refusal a window may reset: it is rounded."""
+FAR = timedelta(hours=12)
+"""A shorter window never resets this long after a refusal."""
 MINUTES = {"five_hour": 300, "seven_day": 10080}
 """Length of the windows whose name tells it; per-model weeks are seven days too."""
 
@@ -564,7 +564,7 @@ def _limit_record(
     if resets_at is None or resets_at <= when or kind == "overage":
         return
     minutes = MINUTES.get(kind, MINUTES["seven_day"])
-    if resets_at - when > timedelta(minutes=minutes) + LATEST_RESET:
+    if timedelta(minutes=minutes) < FAR < resets_at - when:
         return  # a clock time said a moment too late means the next day
     facts.readings.append(
         LimitReading(
