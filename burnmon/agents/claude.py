@@ -540,7 +540,7 @@ _MONTHS = [
     "Nov",
     "Dec",
 ]
-FAR = timedelta(hours=12)
+FAR = timedelta(hours=18)
 """A shorter window never resets this long after a refusal."""
 MINUTES = {"five_hour": 300, "seven_day": 10080}
 """Length of the windows whose name tells it; per-model weeks are seven days too."""
