@@ -564,7 +564,8 @@ def _limit_record(
     if resets_at is None or resets_at <= when or kind == "overage":
         return
     minutes = MINUTES.get(kind, MINUTES["seven_day"])
-    if timedelta(minutes=minutes) < FAR < resets_at - when:
+    by_clock = not (stated or _OLD_LIMIT.search(text))
+    if by_clock and timedelta(minutes=minutes) < FAR < resets_at - when:
         return  # a clock time said a moment too late means the next day
     facts.readings.append(
         LimitReading(
