@@ -9,7 +9,7 @@ everywhere; joining the copies is the ledger's work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -62,8 +62,9 @@ _NO_USAGE = (
 )
 _USER = (b'user"', b'tool_result"')
 _TYPE = b'"type":"'
-GLUED = 8192
-"""How far from its end a line is searched for an object glued behind another."""
+GLUED = 16384
+"""How far from its end a line is searched for a request glued behind another object."""
+_USAGE = b'"usage":{'
 _GLUE = b'}{"'
 """Where two objects share a line; inside a JSON text the quote would be escaped."""
 _KNOWN_TYPES = frozenset(
@@ -234,21 +235,31 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         if (
             at >= 0
             and line.startswith(_NO_USAGE, at + 8)
-            and line.find(_GLUE, -GLUED) < 0
+            and (line.find(_USAGE, -GLUED) < 0 or _GLUE not in line)
         ):
             if line.startswith(_USER, at + 8):
                 telling.append(line)
             if trail.first_at is None or not trail.session_id:
                 _open(trail, line)
             continue
-        for found, usage in _decode(line, facts, told):
-            if told is not None and usage is told.usage:
+        # From here on in one place, because it is done for every answer of a history.
+        try:
+            found = _decode_line(line)
+            message = found.message
+            if message is None:
+                usage = None
+            elif told is not None and message.id == told.id and _repeats(found, told):
                 facts.repeated += told.sightings
                 telling.append(found)
                 continue
-            told = _take(found, usage, trail, facts, account)
-            if _tells_turn(found):
-                telling.append(found)
+            else:
+                usage = _decode_usage(message.usage) if message.usage else None
+        except UNREADABLE:
+            told = _take_damaged(line, trail, facts, account, telling)
+            continue
+        told = _take(found, usage, trail, facts, account)
+        if _tells_turn(found):
+            telling.append(found)
     _whose_turn(telling, trail)
     return facts
 
@@ -256,10 +267,9 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
 class _Told(NamedTuple):
     """The request that the line before told, for comparison with the next line."""
 
+    id: str
     line: _Line
     message: _Message
-    usage: _Usage
-    at: int
     sightings: int
 
 
@@ -271,7 +281,6 @@ def _repeats(line: _Line, told: _Told) -> bool:
     message, before, same = line.message, told.line, told.message
     if (
         message is None
-        or message.id != same.id
         or message.usage != same.usage
         or message.stop_reason != same.stop_reason
         or message.model != same.model
@@ -282,27 +291,27 @@ def _repeats(line: _Line, told: _Told) -> bool:
         or line.isApiErrorMessage
     ):
         return False
-    at = instant(line.timestamp)
-    return at is not None and at >= told.at
+    at, then = line.timestamp, before.timestamp
+    # Instants of the same spelling compare as texts.
+    if not at or not then or len(at) != len(then) or not at[-1] == then[-1] == "Z":
+        return False
+    return at >= then
 
 
-def _decode(
-    line: bytes, facts: Facts, told: _Told | None = None
-) -> Iterable[tuple[_Line, _Usage | None]]:
-    """The objects of one physical line; damaged ones are counted, never raised.
-
-    With the usage that each states: the line before's own if it is that once more.
-    """
-    try:
-        found = _decode_line(line)
-        if told is not None and _repeats(found, told):
-            return ((found, told.usage),)
-        message = found.message
-        if message is None or not message.usage:
-            return ((found, None),)
-        return ((found, _decode_usage(message.usage)),)
-    except UNREADABLE:
-        return _damaged(line, facts)
+def _take_damaged(
+    line: bytes,
+    trail: Trail,
+    facts: Facts,
+    account: str,
+    telling: list[_Line | bytes],
+) -> _Told | None:
+    """``_take`` what can be read of a line that does not decode as it stands."""
+    told = None
+    for found, usage in _damaged(line, facts):
+        told = _take(found, usage, trail, facts, account)
+        if _tells_turn(found):
+            telling.append(found)
+    return told
 
 
 def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Usage | None]]:
@@ -348,13 +357,14 @@ def _take(
     if kind == "assistant":
         if message is None or (usage is None and not line.isApiErrorMessage):
             return None
-        before = len(facts.sightings)
+        sightings = facts.sightings
+        before = len(sightings)
         _request(message, usage, at, trail.subagent, trail, facts)
-        made = len(facts.sightings) - before
+        made = len(sightings) - before
         if line.isApiErrorMessage:
             _limit_record(line, at, trail, facts, account)
-        elif made and usage is not None and at is not None and trail.session_id:
-            return _Told(line, message, usage, at, made)
+        elif made and message.id and at is not None and trail.session_id:
+            return _Told(message.id, line, message, made)
     elif kind == "progress":
         _progress(line, at, trail, facts)
     elif kind == "system":
@@ -654,7 +664,10 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
 
 
 def _undamaged(line: bytes) -> _Line | None:
-    return next((found for found, _ in _decode(line, Facts())), None)
+    try:
+        return _decode_line(line)
+    except UNREADABLE:
+        return next((found for found, _ in _damaged(line, Facts())), None)
 
 
 def _moves(line: _Line) -> dict[str, str]:
