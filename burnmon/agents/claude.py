@@ -60,6 +60,7 @@ _NO_USAGE = (
     b'permission-mode"',
     b'mode"',
 )
+_QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
 _USER = (b'user"', b'tool_result"')
 _TYPE = b'"type":"'
 GLUED = 16384
@@ -234,7 +235,7 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         at = line.find(_TYPE, 0, 1500)
         if (
             at >= 0
-            and line.startswith(_NO_USAGE, at + 8)
+            and (line.startswith(_NO_USAGE, at + 8) or _is_quiet_progress(line, at))
             and (line.find(_USAGE, -GLUED) < 0 or _GLUE not in line)
         ):
             if line.startswith(_USER, at + 8):
@@ -262,6 +263,14 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
             telling.append(found)
     _whose_turn(telling, trail)
     return facts
+
+
+def _is_quiet_progress(line: bytes, at: int) -> bool:
+    """Whether a progress line, its type found at a place, carries no message."""
+    if not line.startswith(b'progress"', at + 8):
+        return False
+    inner = line.find(_TYPE, at + 8, at + 300)
+    return inner >= 0 and line.startswith(_QUIET_PROGRESS, inner + 8)
 
 
 class _Told(NamedTuple):
