@@ -187,8 +187,9 @@ class Sweep:
             collects = gc.isenabled()
             gc.disable()
             try:
-                for read, copies in read_ahead(new, workers, SHARED_BATCH):
-                    yield self._commit(read, since, copies)
+                with self.ledger.filling():
+                    for read, copies in read_ahead(new, workers, SHARED_BATCH):
+                        yield self._commit(read, since, copies)
             finally:
                 if collects:
                     gc.enable()

@@ -15,10 +15,14 @@ import pickle
 import selectors
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, NoReturn
 
 from burnmon.live.sweep import Found, Read, read_file
+from burnmon.records import Facts, Trail
 from burnmon.usage.copies import Copies, fold
+from burnmon.usage.ledger import FileState
 
 SHARE = 4 << 20
 """Bytes that one worker takes at a time."""
@@ -117,7 +121,18 @@ def _packed(portion: list[Found]) -> bytes:
         facts.sightings = []
         read.append((state, facts))
     # Plain tuples by marshal: pickling them one by one takes as long as reading.
-    return pickle.dumps((read, marshal.dumps(copies)), pickle.HIGHEST_PROTOCOL)
+    stated = [(facts.readings, facts.marks) for _, facts in read]
+    few = pickle.dumps(stated, pickle.HIGHEST_PROTOCOL)
+    return marshal.dumps(([_cells(*each) for each in read], few, copies))
+
+
+def _cells(state: FileState, facts: Facts) -> tuple[Any, ...]:
+    return _STATE(state), _TRAIL(state.trail), _COUNTS(facts)
+
+
+_STATE = attrgetter(*(each.name for each in fields(FileState) if each.name != "trail"))
+_TRAIL = attrgetter(*(each.name for each in fields(Trail)))
+_COUNTS = attrgetter("repeated", "lines", "skipped", "unknown")
 
 
 # --- the parent ----------------------------------------------------------------------
@@ -161,8 +176,12 @@ def _in_order(answers: Iterator[tuple[int, bytes]]) -> Iterator[_Portion]:
 
 
 def _unpacked(packed: bytes) -> _Portion:
-    read, copies = pickle.loads(packed)
-    return read, [Copies._make(each) for each in marshal.loads(copies)]
+    files, few, copies = marshal.loads(packed)
+    read = [
+        (FileState(*(*state, Trail(*trail))), Facts([], *stated, *counts))
+        for (state, trail, counts), stated in zip(files, pickle.loads(few), strict=True)
+    ]
+    return read, [Copies._make(each) for each in copies]
 
 
 def _batches(portions: Iterator[_Portion], size: int) -> Iterator[_Portion]:

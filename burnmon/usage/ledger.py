@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import chain
@@ -48,7 +49,13 @@ from burnmon.usage.copies import (
     numbered,
     worded,
 )
-from burnmon.usage.schema import lock, open_tables, transaction
+from burnmon.usage.schema import (
+    FORGO_KEYS,
+    INDEX_KEYS,
+    lock,
+    open_tables,
+    transaction,
+)
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
@@ -129,12 +136,16 @@ class Ledger:
         except BaseException:
             self._unlock()
             raise
+        self._indexed = False
+        """Whether a request can be looked up by its key."""
         self._texts: dict[int, str] = {}
         self._circumstances: dict[int, Circumstance] = {}
         self._paths: dict[int, str] = {}
         self._origins: set[str] | None = None
         self._all: set[int] | None = None if self._holds_requests() else set()
         """Every key of the ledger, kept while it is filled for the first time."""
+        if self.writable:
+            self._index_keys()
 
     def _holds_requests(self) -> bool:
         row = self._db.execute("SELECT EXISTS (SELECT 1 FROM request)").fetchone()
@@ -146,6 +157,9 @@ class Ledger:
             self._lock = lock(self.path)
             self.writable = self._lock is not None
             self._origins = self._all = None
+            self._indexed = False
+            if self.writable:
+                self._index_keys()
         return self.writable
 
     def release(self) -> None:
@@ -210,6 +224,38 @@ class Ledger:
 
     # --- absorbing -------------------------------------------------------------------
 
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """While a first history is absorbed, an empty ledger keeps no index of keys.
+
+        They are random, and to index them at once costs a third of writing them one by
+        one. A kill loses nothing: whoever writes next builds the index first.
+        """
+        if self._all is None or self._all or not self.writable:
+            yield
+            return
+        with self._telling():
+            self._db.execute(FORGO_KEYS)
+        self._indexed = False
+        try:
+            yield
+        finally:
+            with self._telling():
+                self._index_keys()
+
+    def _index_keys(self) -> None:
+        if not self._indexed:
+            self._db.execute(INDEX_KEYS)
+            self._indexed = True
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Name the ledger in the database's errors."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self.path}: {error}") from error
+
     def absorb(
         self,
         read: Sequence[tuple[FileState, Facts]],
@@ -230,7 +276,7 @@ class Ledger:
         states = [state for state, _ in read]
         horizon = -(2**62) if since is None else ms(since)
         try:
-            with transaction(self._db):
+            with self._telling(), transaction(self._db):
                 self._known_origins()
                 self._put_files(states)
                 changes = self._take(copies)
@@ -238,10 +284,8 @@ class Ledger:
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
                 return self._changes(changes, horizon)
-        except BaseException as error:
+        except BaseException:
             self._forget()
-            if isinstance(error, sqlite3.Error):
-                raise LedgerError(f"{self.path}: {error}") from error
             raise
 
     def _changes(self, changes: Iterable[_Changed], horizon: int) -> list[Change]:
@@ -258,6 +302,7 @@ class Ledger:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
         self._all = None
+        self._indexed = False
         self._texts.clear()
         self._circumstances.clear()
         self._paths.clear()
@@ -333,8 +378,8 @@ class Ledger:
         known = self._known_origins()
         fresh = {state.trail.own_id for state in states} - known - {""}
         changes: list[_Changed] = []
-        for own_id in fresh:
-            known.add(own_id)
+        known |= fresh
+        for own_id in self._awaited(fresh):
             rows = self._rows(
                 f"standing = {REPLAYED} AND counted = 0 AND circumstance IN"
                 " (SELECT id FROM circumstance WHERE origin = ?)",
@@ -345,8 +390,21 @@ class Ledger:
             changes.extend(zip(rows, admitted, strict=True))
         return changes
 
+    def _awaited(self, fresh: set[str]) -> list[str]:
+        """Those that a replay names as its original: nearly always none of them."""
+        if not fresh:
+            return []
+        rows = self._db.execute(
+            "SELECT origin FROM circumstance WHERE id IN"
+            f" (SELECT circumstance FROM request WHERE standing = {REPLAYED})"
+        ).fetchall()
+        origins = {row[0] for row in rows}
+        return [own_id for own_id in fresh if number(own_id) in origins]
+
     def _fetch(self, keys: Iterable[int]) -> dict[int, Row]:
         wanted = sorted(keys)
+        if wanted:
+            self._index_keys()
         found: dict[int, Row] = {}
         for start in range(0, len(wanted), 20000):
             part = wanted[start : start + 20000]

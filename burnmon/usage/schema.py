@@ -49,7 +49,7 @@ MIGRATIONS: tuple[str, ...] = (
         -- its pages with every commit of a first scan.
         quarter INTEGER NOT NULL,          -- of an hour, since the epoch
         circumstance INTEGER NOT NULL,
-        key INTEGER NOT NULL UNIQUE,
+        key INTEGER NOT NULL,              -- unique, see INDEX_KEYS
         at INTEGER NOT NULL,               -- epoch ms
         counted INTEGER NOT NULL, standing INTEGER NOT NULL,
         input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
@@ -76,6 +76,10 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
+
+INDEX_KEYS = "CREATE UNIQUE INDEX IF NOT EXISTS request_key ON request(key)"
+"""For whoever writes; missing while an empty ledger takes its first history."""
+FORGO_KEYS = "DROP INDEX IF EXISTS request_key"
 
 APPLICATION_ID = 0x6275726E
 """``burn`` in ASCII: marks the file as a ledger."""
