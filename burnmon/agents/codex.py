@@ -49,8 +49,6 @@ REPLAY_GAP_MS = 30
 _TYPE = b'"type":"'
 # Lines that state no usage, limit, turn or session; all others are decoded.
 _QUIET_LINES = (b'response_item"', b'world_state"', b"inter_agent_communication")
-_USUAL = b'"type":"response_item"'
-_USUAL_PLACE = len('{"timestamp":"2026-01-01T00:00:00.000Z",')
 _QUIET_EVENTS = (
     b'agent_message"',
     b"agent_reasoning",
@@ -63,6 +61,14 @@ _QUIET_EVENTS = (
     b"view_image_",
     b"raw_response_item",
 )
+# The same where all known versions write them: after the time, and in one spelling.
+_START = b'{"timestamp":"'
+_PLACE = len('{"timestamp":"2026-01-01T00:00:00.000Z",')
+_TIME = slice(len(_START), _PLACE - len('",'))
+_EVENT = b'"type":"event_msg","payload":{"type":"'
+_USUAL = (b'"type":"response_item"', *(_EVENT + each for each in _QUIET_EVENTS))
+_COUNT = _EVENT + b'token_count","info":'
+_ORDINAL = re.compile(rb'"ordinal":(?:0|[1-9][0-9]*),')
 _TURN_ENDS = ("task_complete", "turn_complete", "turn_aborted")
 _CALL = b'_call"'
 _KNOWN_TYPES = frozenset(
@@ -84,7 +90,7 @@ _ABSENT = msgspec.Raw(b"")
 """A value of any shape that the line does not have."""
 
 
-class _Tokens(msgspec.Struct):
+class _Tokens(msgspec.Struct, gc=False):
     input_tokens: int = 0
     cached_input_tokens: int = 0
     cache_write_input_tokens: int = 0
@@ -157,6 +163,7 @@ class _Line(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
+_decode_info = msgspec.json.Decoder(_Info | None).decode
 _decode_limits = msgspec.json.Decoder(_Limits | None).decode
 _decode_limits_loosely = msgspec.json.Decoder(_Limits | None, strict=False).decode
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -178,33 +185,40 @@ def trail(path: str) -> Trail:
 
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
-    facts = Facts()
-    quiet: list[bytes] = []
+    facts = Facts(lines=len(lines))
     stated = _Stated()
-    facts.lines = len(lines)
     memory = trail.memory
-    for line in lines:
+    seen = ended = 0
+    # Most lines are passed over; this is the cheapest way to do it.
+    loud = [n for n, line in enumerate(lines) if not line.startswith(_USUAL, _PLACE)]
+    for n in loud:
+        line = lines[n]
         if "burst" in memory:
-            _replaying(line, trail)
-        # Two lines of three, at the place where all known versions have it.
-        if line.startswith(_USUAL, _USUAL_PLACE):
-            quiet.append(line)
-            continue
-        at = line.find(_TYPE, 0, 200)
-        if at >= 0 and line.startswith(_QUIET_LINES, at + 8):
-            quiet.append(line)
-            continue
-        if at >= 0 and line.startswith(b'event_msg"', at + 8):
-            inner = line.find(_TYPE, at + 8, at + 120)
-            if inner >= 0 and line.startswith(_QUIET_EVENTS, inner + 8):
+            _replaying(lines[seen : n + 1], trail)
+        seen = n + 1
+        if stated.tail and line.endswith(stated.tail):
+            if _recount(line, trail, facts, stated):
                 continue
+        elif _quiet(line):
+            continue
         for found, limits in _decode(line, facts, stated):
             if _take(found, limits, trail, facts, stated):
-                quiet.clear()
-    _called(quiet, trail)
+                ended = seen
+    if "burst" in memory:
+        _replaying(lines[seen:], trail)
+    _called(lines[ended:], trail)
     for key, span in stated.spans.items():
         facts.readings.extend(_reading(key, span, account))
     return facts
+
+
+def _quiet(line: bytes) -> bool:
+    """Whether the line has nothing to tell, in whatever spelling."""
+    at = line.find(_TYPE, 0, 200) + 8
+    if at < 8 or not line.startswith(b'event_msg"', at):
+        return at >= 8 and line.startswith(_QUIET_LINES, at)
+    inner = line.find(_TYPE, at, at + 112) + 8
+    return inner >= 8 and line.startswith(_QUIET_EVENTS, inner)
 
 
 def _decode(
@@ -238,15 +252,16 @@ def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Limits | None]
 _STAMP = re.compile(rb'"timestamp":\s*"([^"]{10,40})"')
 
 
-def _replaying(line: bytes, trail: Trail) -> None:
+def _replaying(lines: Sequence[bytes], trail: Trail) -> None:
     """End the replay at the first line that does not follow at once."""
-    found = _STAMP.search(line, 0, 300)
-    at = instant(found[1].decode("ascii", "replace")) if found else None
-    if at is None:
-        return
-    if at - trail.memory["burst"] > REPLAY_GAP_MS:
-        del trail.memory["burst"]
-    else:
+    for line in lines:
+        found = _STAMP.search(line, 0, 300)
+        at = instant(found[1].decode("ascii", "replace")) if found else None
+        if at is None:
+            continue
+        if at - trail.memory["burst"] > REPLAY_GAP_MS:
+            del trail.memory["burst"]
+            return
         trail.memory["burst"] = at
 
 
@@ -357,6 +372,36 @@ def _mark(trail: Trail, facts: Facts, at: int, kind: Any) -> None:
 # --- requests ------------------------------------------------------------------------
 
 
+def _recount(line: bytes, trail: Trail, facts: Facts, stated: _Stated) -> bool:
+    """Take a count that ends with the limits stated before; False if it is none.
+
+    Most are. As their end is known to be sound, only the middle is decoded.
+    """
+    start = _PLACE
+    if not line.startswith(_COUNT, start):
+        ordinal = _ORDINAL.match(line, start)
+        start = ordinal.end() if ordinal else start
+        if not line.startswith(_COUNT, start):
+            return False
+    try:
+        info = _decode_info(line[start + len(_COUNT) : -len(stated.tail)])
+        stamp = line[_TIME].decode("ascii")
+    except UNREADABLE:
+        return False
+    at = instant(stamp)
+    if at is None or stamp[10] != "T" or not line.startswith(_START):
+        return False
+    if line[_TIME.stop : _PLACE] != b'",':
+        return False
+    if trail.first_at is None:
+        trail.first_at = at
+    if info is not None:
+        _count(info, at, trail, facts)
+    if "burst" not in trail.memory:
+        stated.repeat(at)
+    return True
+
+
 def _count(info: _Info, at: int, trail: Trail, facts: Facts) -> None:
     """A running total: a request where it moved, nothing where it is repeated.
 
@@ -422,33 +467,34 @@ def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> 
     if min(used) < 0 or max(used) > MAX_TOKENS:
         facts.skip("impossible count")
         return
-    replayed = "burst" in trail.memory
+    memory = trail.memory
+    replayed = "burst" in memory
     if trail.last_at is None or trail.last_at < at:
         trail.last_at = at
-    tier = trail.memory.get("tier")
-    facts.sightings.append(
-        Sighting(
-            key,
-            at,
-            REPLAYED if replayed else COUNTED,
-            trail.memory.get("origin", "") if replayed else "",
-            trail.model,
-            fresh if fresh > 0 else 0,
-            output,
-            cached,
-            written,
-            0,
-            0,
-            True,
-            tier if tier in DEARER else "",
-            "",
-            trail.session_id,
-            trail.subagent,
-            trail.project,
-            trail.branch,
-            trail.version,
-        )
+    tier = memory.get("tier")
+    sighting = (
+        key,
+        at,
+        REPLAYED if replayed else COUNTED,
+        memory.get("origin", "") if replayed else "",
+        trail.model,
+        fresh if fresh > 0 else 0,
+        output,
+        cached,
+        written,
+        0,
+        0,
+        True,
+        tier if tier in DEARER else "",
+        "",
+        trail.session_id,
+        trail.subagent,
+        trail.project,
+        trail.branch,
+        trail.version,
     )
+    # Not by the class, whose own constructor takes twice as long.
+    facts.sightings.append(tuple.__new__(Sighting, sighting))
 
 
 # --- limits --------------------------------------------------------------------------
@@ -465,8 +511,18 @@ class _Stated:
         self.spans: dict[_Figure, list[int]] = {}
         self.raw: msgspec.Raw | None = None
         """What the line before stated; most lines repeat it to the letter."""
+        self.tail = b""
+        """How a line that repeats it ends; empty where none can."""
         self.newest: list[list[int]] = []
         """The spans of its figures."""
+
+    def repeat(self, at: int) -> None:
+        """The newest figures are stated at this instant too."""
+        for span in self.newest:
+            if at < span[0]:
+                span[0] = at
+            elif at > span[1]:
+                span[1] = at
 
 
 def _state(raw: msgspec.Raw, limits: _Limits | None, at: int, stated: _Stated) -> None:
@@ -475,13 +531,11 @@ def _state(raw: msgspec.Raw, limits: _Limits | None, at: int, stated: _Stated) -
         stated.newest = []
         for key in _figures(limits, at) if limits else ():
             stated.newest.append(stated.spans.setdefault(key, [at, at]))
-        relative = b"resets_in_seconds" in bytes(raw)
+        text = bytes(raw)
+        relative = b"resets_in_seconds" in text
         stated.raw = None if relative else raw
-    for span in stated.newest:
-        if at < span[0]:
-            span[0] = at
-        elif at > span[1]:
-            span[1] = at
+        stated.tail = b"" if relative else b',"rate_limits":%b}}\n' % text
+    stated.repeat(at)
 
 
 def _figures(limits: _Limits, at: int) -> Iterator[_Figure]:
@@ -523,11 +577,13 @@ def _reading(key: _Figure, span: Sequence[int], account: str) -> Iterator[LimitR
 # --- whose turn ----------------------------------------------------------------------
 
 
-def _called(quiet: list[bytes], trail: Trail) -> None:
+def _called(lines: Sequence[bytes], trail: Trail) -> None:
     """Tool and target of the newest call: a program or a file, never its text."""
-    for line in reversed(quiet):
-        at = line.find(_TYPE, 0, 200)
-        if line.find(_CALL, at + 8, at + 120) < 0:
+    for line in reversed(lines):
+        at = line.find(_TYPE, 0, 200) + 8
+        if line.find(_CALL, at, at + 112) < 0 or at < 8:
+            continue
+        if not line.startswith(_QUIET_LINES, at):
             continue
         found = next((each for each, _ in _decode(line, Facts(), _Stated())), None)
         payload = found and found.payload
