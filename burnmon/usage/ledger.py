@@ -13,12 +13,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from burnmon.records import (
@@ -138,6 +139,7 @@ class Ledger:
             raise
         self._indexed = False
         """Whether a request can be looked up by its key."""
+        self._finishing: Thread | None = None
         self._texts: dict[int, str] = {}
         self._circumstances: dict[int, Circumstance] = {}
         self._paths: dict[int, str] = {}
@@ -154,6 +156,8 @@ class Ledger:
     def claim(self) -> bool:
         """Try to become the writer; whether that succeeded."""
         if not self.writable and self.path is not None:
+            self._finished()
+            self._unlock()
             self._lock = lock(self.path)
             self.writable = self._lock is not None
             self._origins = self._all = None
@@ -164,11 +168,13 @@ class Ledger:
 
     def release(self) -> None:
         """Stay on as a reader, so that another burnmon may write."""
-        self._unlock()
         self.writable = self.path is None
+        if self._finishing is None or not self._finishing.is_alive():
+            self._unlock()
 
     def close(self) -> None:
         """Give the ledger and its lock back."""
+        self._finished()
         self._db.close()
         self._unlock()
 
@@ -231,6 +237,7 @@ class Ledger:
         They are random, and to index them at once costs a third of writing them one by
         one. A kill loses nothing: whoever writes next builds the index first.
         """
+        self._finished()
         if self._all is None or self._all or not self.writable:
             yield
             return
@@ -240,10 +247,31 @@ class Ledger:
         try:
             yield
         finally:
-            with self._telling():
+            if self.path is None:
                 self._index_keys()
+            else:
+                self._finishing = Thread(target=self._finish)
+                self._finishing.start()
+
+    def _finish(self) -> None:
+        """Store and index a first history, while it is added up already."""
+        # What fails here is done by whoever closes or writes the ledger next.
+        with (
+            suppress(sqlite3.Error, LedgerError),
+            closing(open_tables(self.path, True)) as db,
+        ):
+            db.execute("PRAGMA wal_checkpoint")
+            db.execute(INDEX_KEYS)
+        if not self.writable:
+            self._unlock()
+
+    def _finished(self) -> None:
+        if self._finishing is not None:
+            self._finishing.join()
+            self._finishing = None
 
     def _index_keys(self) -> None:
+        self._finished()
         if not self._indexed:
             self._db.execute(INDEX_KEYS)
             self._indexed = True
@@ -273,6 +301,7 @@ class Ledger:
                 fold(state.agent, state.path, state.trail.first_at, facts.sightings)
                 for state, facts in read
             ]
+        self._finished()
         states = [state for state, _ in read]
         horizon = -(2**62) if since is None else ms(since)
         try:
