@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 from burnmon.live.sweep import Found, Read, read_file
-from burnmon.records import Facts, Trail
+from burnmon.records import Facts, LimitReading, Mark, Trail
 from burnmon.usage.copies import Copies, fold
 from burnmon.usage.ledger import FileState
 
@@ -121,8 +121,11 @@ def _packed(portion: list[Found]) -> bytes:
         facts.sightings = []
         read.append((state, facts))
     # Plain tuples by marshal: pickling them one by one takes as long as reading.
-    stated = [(facts.readings, facts.marks) for _, facts in read]
-    few = pickle.dumps(stated, pickle.HIGHEST_PROTOCOL)
+    stated = [
+        ([*map(_READING, facts.readings)], [*map(_MARK, facts.marks)])
+        for _, facts in read
+    ]
+    few = pickle.dumps(stated, pickle.HIGHEST_PROTOCOL)  # because of their instants
     return marshal.dumps(([_cells(*each) for each in read], few, copies))
 
 
@@ -132,6 +135,8 @@ def _cells(state: FileState, facts: Facts) -> tuple[Any, ...]:
 
 _STATE = attrgetter(*(each.name for each in fields(FileState) if each.name != "trail"))
 _TRAIL = attrgetter(*(each.name for each in fields(Trail)))
+_READING = attrgetter(*(each.name for each in fields(LimitReading)))
+_MARK = attrgetter(*(each.name for each in fields(Mark)))
 _COUNTS = attrgetter("repeated", "lines", "skipped", "unknown")
 
 
@@ -177,10 +182,13 @@ def _in_order(answers: Iterator[tuple[int, bytes]]) -> Iterator[_Portion]:
 
 def _unpacked(packed: bytes) -> _Portion:
     files, few, copies = marshal.loads(packed)
-    read = [
-        (FileState(*(*state, Trail(*trail))), Facts([], *stated, *counts))
-        for (state, trail, counts), stated in zip(files, pickle.loads(few), strict=True)
-    ]
+    read = []
+    for (state, trail, counts), (readings, marks) in zip(
+        files, pickle.loads(few), strict=True
+    ):
+        stated = [LimitReading(*each) for each in readings]
+        facts = Facts([], stated, [Mark(*each) for each in marks], *counts)
+        read.append((FileState(*(*state, Trail(*trail))), facts))
     return read, [Copies._make(each) for each in copies]
 
 

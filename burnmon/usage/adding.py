@@ -94,6 +94,8 @@ def _column(name: str) -> str:
 
 def during(since: datetime | None, until: datetime | None) -> tuple[str, list[int]]:
     """SQL for a span of time that follows the order of the table, and its values."""
+    if since is None and until is None:
+        return "1", []  # four comparisons a row are a tenth of adding everything up
     first, last = bounds(since, until)
     quarters = f"quarter >= {first // QUARTER} AND quarter <= {last // QUARTER}"
     return f"{quarters} AND at >= ? AND at < ?", [first, last]
