@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -505,19 +505,18 @@ class Ledger:
         )
 
     def _put_readings(self, readings: Iterable[LimitReading]) -> None:
+        # The same figure is stated again and again, and a dictionary joins it sooner.
+        spans: dict[tuple[Any, ...], tuple[datetime, datetime]] = {}
+        for each in readings:
+            figure = _FIGURE(each)
+            first, last = each.observed_at, each.repeated_at or each.observed_at
+            span = spans.get(figure)
+            if span is not None:
+                first, last = min(first, span[0]), max(last, span[1])
+            spans[figure] = first, last
         rows = [
-            (
-                each.agent,
-                each.account,
-                each.kind,
-                each.window_minutes,
-                ms(each.resets_at),
-                each.used,
-                each.source,
-                ms(each.observed_at),
-                ms(each.repeated_at or each.observed_at),
-            )
-            for each in readings
+            (*figure[:4], ms(figure[4]), *figure[5:], ms(first), ms(last))
+            for figure, (first, last) in spans.items()
         ]
         self._db.executemany(
             "INSERT INTO reading VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
@@ -677,6 +676,9 @@ class Ledger:
 _FILE_COLUMNS = (
     "agent, account, path, reader, inode, size, mtime_ns, offset, tail, lines,"
     " sightings, skipped, unknown"
+)
+_FIGURE = attrgetter(
+    *("agent", "account", "kind", "window_minutes", "resets_at", "used", "source")
 )
 _TRAIL = tuple(each.name for each in fields(Trail))
 _ROW = ", ".join(ROW)
