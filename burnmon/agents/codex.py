@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from burnmon.agents.lines import (
-    MAX_TOKENS,
     UNREADABLE,
     base,
     instant,
@@ -63,12 +62,15 @@ _QUIET_EVENTS = (
 )
 # The same where all known versions write them: after the time, and in one spelling.
 _START = b'{"timestamp":"'
-_PLACE = len('{"timestamp":"2026-01-01T00:00:00.000Z",')
-_TIME = slice(len(_START), _PLACE - len('",'))
+_END = len(_START) + len("2026-01-01T00:00:00.000Z")
+_PLACE = _END + len('",')
 _EVENT = b'"type":"event_msg","payload":{"type":"'
 _USUAL = (b'"type":"response_item"', *(_EVENT + each for each in _QUIET_EVENTS))
-_COUNT = _EVENT + b'token_count","info":'
-_ORDINAL = re.compile(rb'"ordinal":(?:0|[1-9][0-9]*),')
+_COUNT = b'",' + _EVENT + b'token_count","info":'
+_COUNT_END = _END + len(_COUNT)
+_NUMBERED = re.compile(
+    rb'","ordinal":(?:0|[1-9][0-9]*),' + re.escape(_COUNT.removeprefix(b'",'))
+)
 _TURN_ENDS = ("task_complete", "turn_complete", "turn_aborted")
 _CALL = b'_call"'
 _KNOWN_TYPES = frozenset(
@@ -196,10 +198,10 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         if "burst" in memory:
             _replaying(lines[seen : n + 1], trail)
         seen = n + 1
-        if stated.tail and line.endswith(stated.tail):
-            if _recount(line, trail, facts, stated):
-                continue
-        elif _quiet(line):
+        again = stated.tail and line.endswith(stated.tail)
+        if again and _recount(line, trail, facts, stated):
+            continue
+        if not line.startswith(_EVENT, _PLACE) and _quiet(line):
             continue
         for found, limits in _decode(line, facts, stated):
             if _take(found, limits, trail, facts, stated):
@@ -377,21 +379,19 @@ def _recount(line: bytes, trail: Trail, facts: Facts, stated: _Stated) -> bool:
 
     Most are. As their end is known to be sound, only the middle is decoded.
     """
-    start = _PLACE
-    if not line.startswith(_COUNT, start):
-        ordinal = _ORDINAL.match(line, start)
-        start = ordinal.end() if ordinal else start
-        if not line.startswith(_COUNT, start):
+    start = _COUNT_END
+    if not line.startswith(_COUNT, _END):
+        numbered = _NUMBERED.match(line, _END)
+        if not numbered:
             return False
+        start = numbered.end()
     try:
-        info = _decode_info(line[start + len(_COUNT) : -len(stated.tail)])
-        stamp = line[_TIME].decode("ascii")
+        info = _decode_info(line[start : stated.cut])
+        stamp = line[len(_START) : _END].decode("ascii")
     except UNREADABLE:
         return False
     at = instant(stamp)
     if at is None or stamp[10] != "T" or not line.startswith(_START):
-        return False
-    if line[_TIME.stop : _PLACE] != b'",':
         return False
     if trail.first_at is None:
         trail.first_at = at
@@ -408,21 +408,20 @@ def _count(info: _Info, at: int, trail: Trail, facts: Facts) -> None:
     The components of ``last`` are what the request used; after a compaction they are
     zero while its own ``total_tokens`` is the size of the context.
     """
-    trail.context_window = info.model_context_window or trail.context_window
+    if info.model_context_window:
+        trail.context_window = info.model_context_window
     memory = trail.memory
-    if info.total_token_usage is None or memory.get("records"):
+    now, last = info.total_token_usage, info.last_token_usage
+    if now is None or "records" in memory:
         return
-    total = _components(info.total_token_usage)
+    a, b, c, d = total = _components(now)
     before = memory.get("total")
     if total == before:
         return
     memory["total"] = total
-    last = info.last_token_usage
-    used = _components(last) if last else _moved(total, before)
-    if any(used):
+    e, f, g, h = used = _components(last) if last else _moved(total, before)
+    if e or f or g or h:
         turn = memory.get("turn") or memory.get("family") or trail.own_id
-        a, b, c, d = total
-        e, f, g, h = used
         key = f"codex\x1f{turn}\x1f{a}\x1f{b}\x1f{c}\x1f{d}\x1f{e}\x1f{f}\x1f{g}\x1f{h}"
         _request(hashed(key), used, at, trail, facts)
 
@@ -464,7 +463,8 @@ def _moved(total: list[int], before: list[int] | None) -> list[int]:
 def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> None:
     prompt, cached, written, output = used
     fresh = prompt - cached - written
-    if min(used) < 0 or max(used) > MAX_TOKENS:
+    # Counts without the bits of large and negative numbers need no second look.
+    if (prompt | cached | written | output) >> 39 and not possible(*used):
         facts.skip("impossible count")
         return
     memory = trail.memory
@@ -513,6 +513,8 @@ class _Stated:
         """What the line before stated; most lines repeat it to the letter."""
         self.tail = b""
         """How a line that repeats it ends; empty where none can."""
+        self.cut = 0
+        """Where that begins, counted from the end."""
         self.newest: list[list[int]] = []
         """The spans of its figures."""
 
@@ -535,6 +537,7 @@ def _state(raw: msgspec.Raw, limits: _Limits | None, at: int, stated: _Stated) -
         relative = b"resets_in_seconds" in text
         stated.raw = None if relative else raw
         stated.tail = b"" if relative else b',"rate_limits":%b}}\n' % text
+        stated.cut = -len(stated.tail)
     stated.repeat(at)
 
 
