@@ -574,6 +574,18 @@ def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> No
         screen.wait(lambda shown: not shown.health.watching)
 
 
+def test_what_the_ledger_knows_comes_first(run: Run, home: Path) -> None:
+    """A second start shows the sessions of the last day before it reads any file."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    screen, fed = run()
+    screen.wait(requests(1))
+    fed.stop()
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    screen, _ = run()
+    screen.wait(requests(2))
+    assert costs(screen.snapshots[0]) == {"S1": ONE}
+
+
 def test_overflow_is_answered_with_a_walk(tmp_path: Path) -> None:
     """When the kernel drops file events, a walk is asked for, and at once."""
     wake = threading.Event()

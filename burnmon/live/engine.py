@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 HORIZON = timedelta(days=8)
 """How far back sums are kept in memory: the longest chart and window, and a day."""
+LAST_DAY = timedelta(hours=25)
+"""What the first snapshot needs: today, even where a day has 25 hours, and all sessions
+that are shown."""
 READING_HORIZON = timedelta(days=90)
 """How far back limit readings help a forecast."""
 LATE = timedelta(minutes=30)
@@ -135,6 +138,16 @@ class Engine:
         self._trails, self._sessions, self._stretches = {}, {}, {}
         self._stated, self._long = {}, set()
         self._load(now)
+
+    @property
+    def knows_sessions(self) -> bool:
+        """The ledger told of sessions in the span that is kept."""
+        return bool(self._sessions)
+
+    def widen(self, now: datetime) -> None:
+        """After a beginning with the last day: load all that ``HORIZON`` holds."""
+        self._horizon = HORIZON
+        self.renew(now)
 
     def complete(self, now: datetime) -> None:
         """After the history was read: what came late of sessions that began early."""

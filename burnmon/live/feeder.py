@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from burnmon import text
 from burnmon.config import Settings
-from burnmon.live.engine import Engine, open_ledger, roots_of
+from burnmon.live.engine import LAST_DAY, Engine, open_ledger, roots_of
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
 from burnmon.live.sweep import Found
@@ -122,7 +122,8 @@ class Feeder:
         """Follow the files until told to stop, or until a ledger is to be had again."""
         ledger, failure = open_ledger(self.settings)
         with ledger:
-            engine = Engine(self.settings, ledger, self.clock())
+            now = self.clock()
+            engine = Engine(self.settings, ledger, now, now - LAST_DAY)
             engine.failure = failure
             self._begin(engine)
             while not (self._stop.is_set() or self._has_ledger_again(engine)):
@@ -139,12 +140,15 @@ class Feeder:
         return not failure
 
     def _begin(self, engine: Engine) -> None:
-        """Current files, a first snapshot, then history with its progress shown."""
+        """What the ledger knows, then current files, then history with its progress."""
         if self._watch is not None:
             # What changes before files are watched is found by a walk, right after.
             self._watch.note(None)
             engine.watching = bool(self._watch.trees())
         engine.look_around()
+        if engine.knows_sessions:
+            self._show(engine)
+        engine.widen(self.clock())
         found = engine.pending()
         limit = (self.clock() - CURRENT).timestamp() * 1e9
         current = sum(each.mtime_ns >= limit for each in found)
