@@ -565,3 +565,24 @@ def test_nothing_said_is_kept(stop: int | None, tmp_path: Path) -> None:
         kept = b"".join(each.read_bytes() for each in path.parent.iterdir())
         assert ledger.requests() or stop is not None
     assert [word for word in SECRETS if planted(word).encode() in kept] == []
+
+
+def test_index_that_a_kill_left_out_is_made_good(
+    tmp_path: Path, whole: dict[str, list[Any]]
+) -> None:
+    """A first fill that was killed before its keys were indexed doubles nothing."""
+    home, path = tmp_path / "home", tmp_path / "ledger.sqlite3"
+    homes.write(home, FILES)
+    with Ledger(path) as ledger:
+        homes.sweep(ledger, home)
+    with sqlite3.connect(path) as killed:
+        killed.execute("DROP INDEX request_key")
+    killed.close()
+    with Ledger(path) as ledger:
+        again = Sweep(ledger, homes.roots(home))
+        again.known = {}
+        for _ in again.absorb(again.look()):
+            pass
+        assert homes.rows(ledger, home) == whole
+        indexes = ledger._db.execute("SELECT name FROM sqlite_master").fetchall()
+        assert ("request_key",) in indexes

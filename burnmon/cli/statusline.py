@@ -159,7 +159,7 @@ def _zone(
     zone = stated or word(config.get("timezone")) or places.system_zone()
     try:
         text.local(now, zone)
-    except Exception:
+    except Exception:  # no zone may cost the status line
         return "UTC"
     return zone
 
