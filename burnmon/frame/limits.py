@@ -45,7 +45,7 @@ class Wording:
 
 
 WORDINGS = (
-    Wording(resets=22, outcome=17, verdict=13, source=13, bar=20),
+    Wording(resets=22, outcome=18, verdict=13, source=13, bar=20),
     Wording(resets=20, outcome=16, verdict=13, source=13, bar=14),
     Wording(resets=20, outcome=16, verdict=13, bar=14),
     Wording(resets=16, outcome=16, verdict=13),
