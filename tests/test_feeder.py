@@ -574,6 +574,22 @@ def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> No
         screen.wait(lambda shown: not shown.health.watching)
 
 
+def test_all_figures_say_what_they_were_counted_from(
+    following: Begin, home: Path
+) -> None:
+    """The snapshot tells lines, requests and duplicates of everything that was read."""
+    told = homes.text(assistant("m1"), assistant("m1"), b"damaged")
+    put(home, homes.S1, told)
+    engine = following()
+    engine.step()
+    engine.engine.count_files()
+    (counted,) = engine.step().totals
+    assert counted == (
+        "3 lines seen · 1 requests kept · 1 duplicates dropped"
+        " · 1 lines skipped · 0 replays set aside"
+    )
+
+
 def test_what_the_ledger_knows_comes_first(run: Run, home: Path) -> None:
     """A second start shows the sessions of the last day before it reads any file."""
     path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))

@@ -85,6 +85,7 @@ class Engine:
         self._stated: dict[str, Any] = {}
         self._alive: dict[str, Alive] = {}
         self._files: dict[Root, int] = {}
+        self._totals: tuple[str, ...] = ()
         self._version = -1
         self._horizon = HORIZON if since is None else now - since
         self._since = self._late = self._loaded_at = self._seen_at = now
@@ -271,8 +272,18 @@ class Engine:
         }
 
     def count_files(self) -> None:
-        """How many session files each root holds."""
+        """How many session files each root holds, and what all of them came to."""
         self._files = {root: self.sweep.count(root) for root in self.settings.roots}
+        counts = self.ledger.dedup()
+        words = {
+            "lines_seen": "lines seen",
+            "requests_kept": "requests kept",
+            "duplicates_dropped": "duplicates dropped",
+            "lines_skipped": "lines skipped",
+            "replays_set_aside": "replays set aside",
+        }
+        told = [f"{counts[name]:,} {said}" for name, said in words.items()]
+        self._totals = (" · ".join(told),)
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Everything the screen may show."""
@@ -308,6 +319,7 @@ class Engine:
                 for root in self.settings.roots
             ),
             zone=self.settings.zone,
+            totals=self._totals,
         )
 
     def _with_stated(self, session: Session) -> Session:

@@ -33,6 +33,8 @@ REST = timedelta(seconds=5)
 """And this often while nothing does."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
+COUNT = timedelta(minutes=5)
+"""How often files, lines and duplicates are counted anew."""
 PAINT = timedelta(milliseconds=50)
 """The shortest time between two snapshots."""
 STATE = timedelta(seconds=2)
@@ -212,7 +214,7 @@ class Feeder:
         engine.look_around()
 
     def _count(self, engine: Engine, now: datetime) -> None:
-        if _passed(self._counted_at, now, WALK):
+        if _passed(self._counted_at, now, COUNT):
             self._counted_at = now
             engine.count_files()
 
