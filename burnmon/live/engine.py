@@ -122,9 +122,12 @@ class Engine:
         """What sessions used that began before the horizon, once for each."""
         long = [each for each in session_ids if self._began_early(each)]
         self._long.update(long)
-        for start in range(0, len(long), 500):
-            older = self.ledger.session_requests(long[start : start + 500])
-            self.tally.load(each for each in older if each.at < self._since)
+        if long:
+            cuts = self.tally.prices.cuts(self.ledger.models())
+            older = self.ledger.sums(
+                ["session"], *cuts, until=self._since, sessions=long
+            )
+            self.tally.load_sums(older)
 
     def _began_early(self, session_id: str) -> bool:
         session = self._sessions.get(session_id)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from burnmon.records import Request, Usage
-from burnmon.usage.ledger import Change
+from burnmon.usage.ledger import Change, Sum
 from burnmon.usage.pricing import PriceTable
 
 MINUTE = 60
@@ -108,6 +108,29 @@ class Tally:
         """Take requests that were counted before."""
         for request in requests:
             self._put(request, 1)
+
+    def load_sums(self, sums: Iterable[Sum]) -> None:
+        """Take what sessions came to before anything here was kept by the minute.
+
+        Each sum's first key is its session.
+        """
+        for each in sums:
+            session = self.sessions.setdefault(each.keys[0], SessionTally())
+            rate = self.prices.rate(each.model, each.at, each.prompt, each.terms)
+            cost = None if rate is None else rate.cost(each.usage, each.web_searches)
+            session.total.add(each.usage, cost, False, 1)
+            # One addition stood for all of the requests.
+            more = each.requests - 1
+            session.total.requests += more
+            session.total.incomplete += each.incomplete
+            session.models[each.model] = (
+                session.models.get(each.model, 0) + each.requests
+            )
+            if cost is None:
+                session.total.unpriced += more
+                self.unpriced[each.model] = (
+                    self.unpriced.get(each.model, 0) + each.requests
+                )
 
     def apply(self, changes: Iterable[Change]) -> set[str]:
         """Follow the ledger; returns the sessions that changed."""

@@ -565,16 +565,6 @@ class Ledger:
         ).fetchone()
         return None if first is None else (_at(first), _at(last))
 
-    def session_requests(self, session_ids: Sequence[str]) -> list[Request]:
-        """Counted requests of some sessions, whenever they were made."""
-        marks = ",".join("?" * len(session_ids))
-        rows = self._rows(
-            "counted = 1 AND circumstance IN"
-            f" (SELECT id FROM circumstance WHERE session IN ({marks}))",
-            [number(each) for each in session_ids],
-        )
-        return [self._request(row) for row in rows]
-
     def models(self) -> set[str]:
         """Models of any request, as the agents spell them."""
         rows = self._db.execute("SELECT DISTINCT model FROM circumstance").fetchall()
@@ -595,13 +585,17 @@ class Ledger:
         changes: Sequence[datetime],
         since: datetime | None = None,
         until: datetime | None = None,
+        sessions: Sequence[str] | None = None,
     ) -> list[Sum]:
         """Requests added up by ``columns`` and by everything their price depends on.
 
         ``columns`` are names of ``request``'s columns or ``quarter``: the quarter of an
         hour since the epoch, the finest step in which days of any time zone begin.
+        ``sessions`` leaves all others out.
         """
         where, span = during(since, until)
+        if sessions is not None:
+            where += f" AND circumstance IN ({_of_sessions(sessions)})"
         rows = self._db.execute(
             addition(columns, thresholds, changes, where), (*span, *span)
         ).fetchall()
@@ -684,6 +678,12 @@ _TRAIL = tuple(each.name for each in fields(Trail))
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
 ORIGIN = CIRCUMSTANCE.index("origin")
+
+
+def _of_sessions(session_ids: Sequence[str]) -> str:
+    """SQL of the circumstances of some sessions."""
+    numbers = ",".join(str(number(each)) for each in session_ids)
+    return f"SELECT id FROM circumstance WHERE session IN ({numbers})"
 
 
 def _file_row(state: FileState) -> tuple[Any, ...]:
