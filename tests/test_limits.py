@@ -14,6 +14,7 @@ from burnmon.records import LimitReading, Window
 from burnmon.usage.limits import (
     Series,
     Stretch,
+    estimated_window,
     extended,
     series,
     stretches,
@@ -340,3 +341,27 @@ def test_nothing_new_changes_nothing() -> None:
     """A series without new readings stays as it is."""
     known = stretches(STALE)["claude", "", "five_hour", 300]
     assert extended(known, []) == known
+
+
+# --- what requests alone suggest -----------------------------------------------------
+
+
+def test_estimated_window_begins_with_a_request() -> None:
+    """Without a statement a window runs five hours from its first request, unrounded."""
+    requests = [at("06:17"), at("06:40"), at("10:59")]
+    assert estimated_window(requests, at("11:00")) == (at("06:17"), at("11:17"))
+
+
+def test_official_window_replaces_the_estimate() -> None:
+    """A stated reset tells the start, which may lie after the first request."""
+    window = only([reading("08:00", 12, "11:20")], at("08:01"))
+    assert (window.starts_at, window.resets_at) == (at("06:20"), at("11:20"))
+    assert window.confidence == "official"
+
+
+def test_estimated_window_follows_the_one_before() -> None:
+    """The first request after a window's end begins the next; a gap ends in none."""
+    requests = [at("06:17"), at("11:16"), at("11:30"), at("12:00")]
+    assert estimated_window(requests, at("12:01")) == (at("11:30"), at("16:30"))
+    assert estimated_window(requests, at("16:30")) is None
+    assert estimated_window([], at("12:00")) is None
