@@ -347,7 +347,7 @@ def test_nothing_new_changes_nothing() -> None:
 
 
 def test_estimated_window_begins_with_a_request() -> None:
-    """Without a statement a window runs five hours from its first request, unrounded."""
+    """Without a statement a window runs five hours from its first request."""
     requests = [at("06:17"), at("06:40"), at("10:59")]
     assert estimated_window(requests, at("11:00")) == (at("06:17"), at("11:17"))
 
