@@ -205,6 +205,11 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @lru_cache(maxsize=2048)
+def base(path: str) -> str:
+    """Last part of a path of either kind of system."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
 def plain(text: str) -> str:
     """One line that is safe to print: no escapes, controls or direction overrides.
 

@@ -19,7 +19,6 @@ import msgspec
 from burnmon.agents.lines import (
     MAX_TOKENS,
     UNREADABLE,
-    base,
     instant,
     loose,
     moment,
@@ -37,6 +36,7 @@ from burnmon.records import (
     hashed,
     identity,
 )
+from burnmon.text import base
 
 VERSION = 1
 SYNTHETIC = "<synthetic>"

@@ -17,7 +17,6 @@ import msgspec
 
 from burnmon.agents.lines import (
     UNREADABLE,
-    base,
     instant,
     loose,
     moment,
@@ -36,6 +35,7 @@ from burnmon.records import (
     hashed,
     identity,
 )
+from burnmon.text import base
 
 VERSION = 1
 

@@ -110,8 +110,3 @@ def program(command: str) -> str:
         return ""
     sub = words[1] if name in _WITH_SUBCOMMANDS and len(words) > 1 else ""
     return f"{name} {sub}" if _SUBCOMMAND.match(sub) else name
-
-
-def base(path: str) -> str:
-    """Last part of a path of either kind of system."""
-    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

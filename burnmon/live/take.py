@@ -240,7 +240,7 @@ def _row(
     return SessionRow(
         session_id=text.plain(session.session_id),
         agent=session.agent,
-        project=text.plain(_base(session.project)),
+        project=text.plain(text.base(session.project)),
         cwd=text.plain(session.project),
         branch=text.plain(session.branch),
         model=text.plain(newest.model if newest else session.model),
@@ -262,10 +262,6 @@ def _row(
         last_at=last_at,
         explain=_why_session(session, sums, now),
     )
-
-
-def _base(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
 def _minutes(span: timedelta) -> Decimal:
@@ -499,7 +495,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
             session.started_at,
             "note",
             text.plain(f"session started on {session.branch or 'no branch'}"),
-            text.plain(_base(session.project)),
+            text.plain(text.base(session.project)),
         )
         for session in known.sessions.values()
         if session.started_at is not None and since <= session.started_at <= now
@@ -515,5 +511,5 @@ def _marked(mark: Mark, known: Known) -> Event:
         words = f"{words} at {text.tokens(int(mark.detail))} tokens"
     elif mark.kind == "limit" and mark.detail:
         words = f"{words} ({mark.detail.replace('_', ' ')})"
-    project = text.plain(_base(session.project)) if session else ""
+    project = text.plain(text.base(session.project)) if session else ""
     return Event(mark.at, level, text.plain(words), project)  # type: ignore[arg-type]  # one of the three levels above
