@@ -142,6 +142,10 @@ class LimitReading:
     """Where it was stated: ``codex rollout``, ``statusline``, ``limit record`` …"""
     repeated_at: datetime | None = None
     """When the same figure was last seen stated again; ``None`` if it never was."""
+    spent: Decimal | None = None
+    """Dollars used, where the vendor states the window in money (extra usage)."""
+    allowance: Decimal | None = None
+    """Dollars the window allows, where the vendor states them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,13 @@ class Window:
     """This is the window of its agent that would stop the work first."""
     reason: str = ""
     """Why a value is unknown, in words; empty when it is known."""
+    live: float | None = None
+    """Share presumably added since the reading, from local spend: an estimate on top of
+    ``used``. None where it cannot be trusted; 0 where nothing was spent since."""
+    spent: Decimal | None = None
+    """Dollars used, for windows that count money: budgets, extra usage."""
+    allowance: Decimal | None = None
+    """Dollars allowed, for windows that count money."""
 
     @property
     def starts_at(self) -> datetime | None:
