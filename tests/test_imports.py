@@ -64,6 +64,7 @@ def test_importing_loads_nothing_heavy(tmp_path: Path) -> None:
         ["--version"],
         ["--help"],
         ["status"],
+        ["check"],
         ["statusline"],
         ["limits", "--json"],
         ["report", "--json"],

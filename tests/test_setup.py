@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
+import sys
 from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from test_hook import CALL, REPOSITORY, message, window
 
 from burnmon import config
 from burnmon.cli import setup, wiring
@@ -262,6 +265,179 @@ def test_document_of_the_changes(
     }
 
 
+# The hook
+
+OTHERS: dict[str, Any] = {
+    "model": "opus",
+    "hooks": {
+        "Stop": [{"hooks": [{"type": "command", "command": "say «done»", "async": 1}]}],
+        "PostToolUse": [
+            {"matcher": "Edit", "hooks": [{"type": "command", "command": "fmt \\d"}]},
+        ],
+    },
+    "permissions": {"allow": ["Bash(make:*)"]},
+}
+"""Settings with hooks of a person's own."""
+
+
+def asks(home: Path) -> list[str]:
+    """The events at which Claude Code asks burnmon."""
+    return [
+        event
+        for event, groups in settings_of(home).get("hooks", {}).items()
+        if "burnmon" in json.dumps(groups)
+    ]
+
+
+def test_hook_is_only_offered(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unless it is named the hook is shown as an offer and not made."""
+    run(home, "--apply")
+    shown = capsys.readouterr().out
+    assert "made when named: burnmon setup hook --apply" in shown
+    assert "+ PostToolUse: burnmon check --hook --chance 50" in shown
+    assert "hooks" not in settings_of(home)
+    run(home, "--json", "--apply")
+    rows = json.loads(capsys.readouterr().out)["changes"]
+    offers = [row for row in rows if row["target"] == "hook"]
+    assert [(row["action"], row["done"]) for row in offers] == [("offer", False)]
+
+
+def test_hook_is_added_beside_others(home: Path) -> None:
+    """The hook comes after the hooks that are there, whose lines stay as they are."""
+    file = write_settings(home, OTHERS)
+    lines = file.read_text().splitlines()
+    run(home, "--apply", "hook")
+    assert asks(home) == ["PostToolUse", "UserPromptSubmit"]
+    first = settings_of(home)["hooks"]["PostToolUse"][0]
+    assert first == OTHERS["hooks"]["PostToolUse"][0]
+    added = [line.rstrip(",") for line in file.read_text().splitlines()]
+    assert {line.rstrip(",") for line in lines} <= set(added)
+    assert "statusLine" not in settings_of(home)
+
+
+def test_hook_comes_back_out(home: Path) -> None:
+    """--undo gives back the file as it was, byte for byte, and keeps what it was."""
+    file = write_settings(home, OTHERS)
+    before = file.read_text()
+    run(home, "--apply", "hook")
+    run(home, "--undo", now=LATER)
+    assert file.read_text() == before
+    assert before in [each.read_text() for each in file.parent.glob("*.burnmon-*")]
+
+
+def test_hook_twice_changes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hook that is there stays, also with a threshold of the person's own."""
+    file = write_settings(home, OTHERS)
+    run(home, "--apply", "hook")
+    own = file.read_text().replace("--chance 50", "--chance 30")
+    file.write_text(own)
+    capsys.readouterr()
+    run(home, "--apply", "hook", now=LATER)
+    assert "connected already" in capsys.readouterr().out
+    assert file.read_text() == own
+
+
+def test_hook_and_status_line_at_once(home: Path) -> None:
+    """Two changes to one file are both made, with one backup."""
+    file = write_settings(home, OTHERS)
+    run(home, "--apply", "claude", "hook")
+    assert settings_of(home)["statusLine"]["command"] == "burnmon statusline"
+    assert len(asks(home)) == 2
+    assert len(list(file.parent.glob("*.burnmon-backup*"))) == 1
+    run(home, "--undo", "hook", now=LATER)
+    assert settings_of(home)["statusLine"]["command"] == "burnmon statusline"
+    assert asks(home) == []
+
+
+def test_hook_needs_a_status_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no status line states the limits the hook says what it lacks."""
+    run(home, "hook")
+    assert "needs the status line: burnmon setup claude" in capsys.readouterr().out
+    run(home, "claude", "hook")
+    assert "needs the status line" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "hooks", [3, {"Stop": 3}, {"Stop": ["x"]}, {"Stop": [{"hooks": None}]}]
+)
+def test_hooks_of_another_form_are_left_alone(home: Path, hooks: object) -> None:
+    """Hooks of a form burnmon does not know are not touched."""
+    write_settings(home, {"hooks": hooks})
+    for flag in ("--apply", "--undo"):
+        run(home, flag, "hook")
+        assert settings_of(home) == {"hooks": hooks}
+
+
+def test_hook_inside_a_script_stays(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hook that the person wrote around burnmon is not taken out."""
+    command = "tee log | burnmon check --hook | jq ."
+    group = {"hooks": [{"type": "command", "command": command}]}
+    settings = {"hooks": {"PostToolUse": [group]}}
+    write_settings(home, settings)
+    run(home, "--undo", "hook")
+    assert settings_of(home) == settings
+    assert "left alone" in capsys.readouterr().out
+    run(home, "--apply", "hook")
+    assert settings_of(home) == settings
+
+
+def test_invalid_settings_stop_the_hook(home: Path) -> None:
+    """Settings that are no JSON are refused with file and line."""
+    file = home / ".claude" / "settings.json"
+    file.write_text('{\n  "hooks": {},\n}')
+    with pytest.raises(ConfigError, match=r"settings.json:3: "):
+        run(home, "--apply", "hook")
+    assert file.read_text() == '{\n  "hooks": {},\n}'
+
+
+@pytest.mark.parametrize(
+    "program", ["burnmon", "/opt/x/bin/burnmon", "'/a b/burnmon'", "/py -m burnmon"]
+)
+def test_every_program_is_known_again(program: str) -> None:
+    """However burnmon is called, its hooks are found again and taken out."""
+    connected = wiring.hooked(OTHERS, f"{program} {setup.HOOK}")
+    assert len(wiring.hook_commands(connected) or ()) == 2
+    assert wiring.unhooked(connected) == OTHERS
+
+
+def test_readme_shows_the_hook(home: Path) -> None:
+    """The README's example is what ``setup`` writes, and it works as it stands."""
+    readme = Path(__file__).parent.parent.joinpath("README.md").read_text("utf-8")
+    example = json.loads(readme.split("```json\n")[1].split("```")[0])
+    run(home, "--apply", "hook")
+    assert settings_of(home) == example
+    state = home / ".local" / "state" / "burnmon" / "state.json"
+    state.parent.mkdir(parents=True)
+    shown = {"generated_at": NOW.isoformat(), "windows": [window()]}
+    state.write_text(json.dumps(shown))
+    program = shlex.join([sys.executable, "-c", CALL])
+    (home / "bin" / "burnmon").write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+    for event, groups in example["hooks"].items():
+        given = message(event, session_id=event, transcript_path="")
+        (entry,) = groups[0]["hooks"]
+        answer = subprocess.run(
+            ["/bin/sh", "-c", entry["command"]],
+            input=json.dumps(given).encode(),
+            env={
+                "HOME": str(home),
+                "PATH": str(home / "bin"),
+                "PYTHONPATH": str(REPOSITORY),
+                "TZ": "UTC",
+            },
+            capture_output=True,
+            check=True,
+        )
+        said = json.loads(answer.stdout)["hookSpecificOutput"]
+        assert said["hookEventName"] == event
+        assert "14:38 (chance 71 %" in said["additionalContext"]
+
+
 def test_program_off_the_path_is_called_in_full(tmp_path: Path) -> None:
     """Where the path does not find burnmon, other programs get the whole command."""
     assert setup.program_name({"PATH": str(tmp_path)}).startswith(("/", "'"))
@@ -308,6 +484,7 @@ def test_foreign_command_is_not_ours() -> None:
 
 
 def test_indentation_stays() -> None:
-    """Settings are written with the indentation and letters they came with."""
+    """Settings are written with the indentation, letters and end they came with."""
     like = '{\n\t"a": "é"\n}'
-    assert wiring.write_settings({"a": "é"}, like) == like + "\n"
+    assert wiring.write_settings({"a": "é"}, like) == like
+    assert wiring.write_settings({"a": "é"}, like + "\n") == like + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from example import NOW, ZONE, one_session, snapshot
+from example import NOW, ZONE, one_session, snapshot, unknown_limit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -244,6 +244,13 @@ def test_odd_process_does_not_live(pid: object) -> None:
     """A process id that is none is no sign of life."""
     shown = {"generated_at": (NOW - timedelta(minutes=1)).isoformat(), "pid": pid}
     assert not status.is_current(shown, NOW)
+
+
+def test_state_names_missing_limits() -> None:
+    """Agents at work without a limit are in the state, with what helps."""
+    (missing,) = status.state_of(unknown_limit(), 1)["missing"]
+    assert (missing["agent"], missing["remedy"]) == ("claude", "burnmon connect claude")
+    assert missing["reason"]
 
 
 def test_template_fills_in_fields() -> None:

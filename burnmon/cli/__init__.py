@@ -24,6 +24,22 @@ CANNOT_TELL = 20
 NO_DATA = 30
 INTERRUPTED = 130
 
+PLAIN_VALUED = {
+    "--config": "config",
+    "--data-dir": "data_dir",
+    "-z": "timezone",
+    "--timezone": "timezone",
+}
+"""Shared flags with a value that a command without a parser takes, by name."""
+PLAIN_SWITCHES = {
+    "-j": "json",
+    "--json": "json",
+    "-O": "offline",
+    "--offline": "offline",
+    "--no-color": "no_color",
+}
+"""The same for those without a value."""
+
 
 def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
     """Carry out one command line and return its exit code.
@@ -38,6 +54,12 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
         from burnmon.cli.status import quick
 
         code = quick(argv[1:], environ, now)
+        if code is not None:
+            return code
+    if argv[:1] == ["check"] and not _asks_for_help(argv):
+        from burnmon.cli import check
+
+        code = check.quick(argv[1:], environ, now)
         if code is not None:
             return code
     return _run_parsed(argv, environ, now)

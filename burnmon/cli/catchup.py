@@ -32,9 +32,7 @@ def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep
     Raises LedgerError when it can be neither opened nor created.
     """
     with Ledger(settings.ledger_file) as ledger:
-        # The recordings of the status line are burnmon's own session files.
-        own = Root("recordings", "", settings.data_dir)
-        sweep = Sweep(ledger, (*settings.roots, own))
+        sweep = _sweep(settings, ledger)
         if ledger.writable:
             absorb(sweep, now, Progress(sys.stderr))
             ledger.release()
@@ -44,6 +42,37 @@ def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep
             count = len(sweep.unreadable)
             _tell(f"{count} could not be read; burnmon doctor names them")
         yield ledger, sweep
+
+
+@contextmanager
+def glanced(settings: Settings, most: int) -> Iterator[Ledger]:
+    """The ledger after about so many bytes of what is new, the newest first.
+
+    For one who cannot wait and wants no word about it; the rest stays for the next.
+    Raises LedgerError when it can be neither opened nor created.
+    """
+    with Ledger(settings.ledger_file) as ledger:
+        if ledger.writable:
+            sweep = _sweep(settings, ledger)
+            for _ in sweep.absorb(_first(sweep.look(), most)):
+                pass
+            ledger.release()
+        yield ledger
+
+
+def _first(found: Sequence[Found], most: int) -> Iterator[Found]:
+    """The first files, up to the one that fills ``most`` bytes."""
+    for each in found:
+        if most <= 0:
+            return
+        yield each
+        most -= each.fresh
+
+
+def _sweep(settings: Settings, ledger: Ledger) -> Sweep:
+    # The recordings of the status line are burnmon's own session files.
+    own = Root("recordings", "", settings.data_dir)
+    return Sweep(ledger, (*settings.roots, own))
 
 
 def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:

@@ -115,8 +115,8 @@ COMMANDS = {
         json="source: running | ledger | null, answer, answer_level,\n"
         "windows: [{label, agent, account, kind, window_minutes, used_percent,\n"
         "resets_at, verdict, binding, exhausted_at: {p10, p50, p90} | null,\n"
-        "exhaustion_probability}], cost_per_minute_usd, cost_today_usd,\n"
-        "sessions_burning, sessions_waiting, pid",
+        "exhaustion_probability}], missing: [{agent, reason, remedy}],\n"
+        "cost_per_minute_usd, cost_today_usd, sessions_burning, sessions_waiting, pid",
     ),
     "statusline": Command(
         "burnmon.cli.statusline:run",
@@ -129,6 +129,36 @@ COMMANDS = {
         "the same recording in front of a status line of your own",
         ("burnmon collect | my-status-line",),
         more="Writes standard input to standard output, unchanged. Never fails.",
+    ),
+    "check": Command(
+        "burnmon.cli.check:run",
+        "whether work may go on, as an exit code for scripts and hooks",
+        (
+            "burnmon check && claude -p 'tidy the tests'",
+            "burnmon check --chance 50 --agent claude",
+            "burnmon setup hook --apply",
+        ),
+        (
+            Flag(
+                ("--chance",),
+                "near from this chance of running out before the reset, in percent",
+                "number",
+                "N",
+            ),
+            Flag(("--used",), "near from this use, in percent", "number", "N"),
+            Flag(
+                ("--hook",),
+                "answer as a hook of Claude Code: tells Claude, once per window",
+            ),
+        ),
+        more="Prints nothing and ends with 0 fine, 10 near a limit, 11 limit reached,\n"
+        "20 cannot tell, 30 no data. Without --chance and --used a limit is near when\n"
+        "its verdict is watch or runs_out, or 90 % are used; with them, only as they\n"
+        "say. Budgets count for every agent. --hook reads the hook's JSON on standard\n"
+        "input, always ends with 0 and never fails.",
+        json="exit_code, level: fine | near | reached | unknown | no_data,\n"
+        "source: running | files, decided_by: a window as status has it | null,\n"
+        "missing: [{agent, reason, remedy}]",
     ),
     "limits": Command(
         "burnmon.cli.limits:run",
@@ -201,6 +231,7 @@ COMMANDS = {
         (
             "burnmon setup",
             "burnmon setup claude --apply",
+            "burnmon setup hook --apply",
             "burnmon setup --undo",
         ),
         (
@@ -208,8 +239,11 @@ COMMANDS = {
             Flag(("--undo",), "take them back"),
         ),
         more="Nothing is overwritten: a status line that is there already is kept\n"
-        "and fed through a pipe.",
-        json="applied, changes: [{target, file, action: add | pipe | remove | none,\n"
+        "and fed through a pipe, and hooks stay beside the new one. The hook tells\n"
+        "Claude to wrap up when a limit is about to run out. It changes what the\n"
+        "agent does, so it is made only when named: burnmon setup hook --apply.",
+        json="applied, changes: [{target: claude | tmux | hook, file,\n"
+        "action: add | pipe | remove | offer | none,\n"
         "done, before, after, note, backup}]",
     ),
     "doctor": Command(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
+from burnmon.cli.check import judge, nearness
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
+from burnmon.live.snapshot import LimitRow
+from burnmon.live.status import window_fields
 from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY, SHOWN
 from burnmon.records import Forecast, Window
 from burnmon.usage.ledger import Ledger
@@ -25,8 +28,6 @@ from burnmon.usage.limits import estimated_window, stretches, windows
 
 HORIZON = timedelta(days=90)
 """How far back readings help a forecast."""
-NEAR = 0.9
-"""Share used from which a window is near its limit, whatever the forecast says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     with caught_up(settings, now) as (ledger, _):
         found = ask(ledger, args.agent or "", now)
     if args.check:
-        return verdict_code(found)
+        return judge(figures(found), "", nearness(), now).code
     if args.json:
         print_document(now, document(found))
         return cli.OK
@@ -94,38 +95,17 @@ def _forgotten(window: Window, now: datetime) -> bool:
     return window.used is None and (seen is None or now - seen > FORGOTTEN)
 
 
-def verdict_code(found: Limits) -> int:
-    """The exit code: the worst of all agents and accounts.
-
-    A window that was reset since its last reading says nothing either way, so it
-    only leaves an agent unknown when no other window of it is known.
-    """
-    codes = [_code(group) for group in _by_owner(found.windows)]
-    codes += [cli.CANNOT_TELL] * len(found.missing)
-    if not codes:
-        return cli.CANNOT_TELL if found.any_sessions else cli.NO_DATA
-    worst_first = (cli.LIMIT_REACHED, cli.NEAR_LIMIT, cli.CANNOT_TELL, cli.OK)
-    return min(codes, key=worst_first.index)
-
-
-def _by_owner(found: Sequence[Window]) -> list[list[Window]]:
-    groups: dict[tuple[str, str], list[Window]] = {}
-    for window in found:
-        groups.setdefault((window.agent, window.account), []).append(window)
-    return list(groups.values())
-
-
-def _code(group: Sequence[Window]) -> int:
-    known = [window for window in group if window.used is not None]
-    if not known:
-        return cli.CANNOT_TELL
-    if any(window.verdict == "reached" for window in known):
-        return cli.LIMIT_REACHED
-    return cli.NEAR_LIMIT if any(map(_is_near, known)) else cli.OK
-
-
-def _is_near(window: Window) -> bool:
-    return window.verdict in ("watch", "runs_out") or (window.used or 0) >= NEAR
+def figures(found: Limits) -> dict[str, Any]:
+    """The limits in the form of the state file, for ``check``."""
+    rows = (LimitRow(each, window_label(each), None) for each in found.windows)
+    return {
+        "windows": [window_fields(row) for row in rows],
+        "missing": [
+            {"agent": name, "reason": REMEDY[name][0], "remedy": REMEDY[name][1]}
+            for name in found.missing
+        ],
+        "any_sessions": found.any_sessions,
+    }
 
 
 # --- JSON ----------------------------------------------------------------------------

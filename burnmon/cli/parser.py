@@ -29,8 +29,8 @@ _SETTINGS = {
     "theme",
     "path_map",
 }
-_UNSET_BY_ENVIRONMENT = {"help", "version", "apply", "undo", "refresh"}
-"""Asking for help or for a change is something a person does at the moment."""
+_UNSET_BY_ENVIRONMENT = {"help", "version", "apply", "undo", "refresh", "hook"}
+"""Asking for help, a change or a protocol is something one does at the moment."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -141,7 +141,7 @@ def _take_targets(rest: list[str]) -> list[str]:
     named = [word for word in rest if not word.startswith("-")]
     rest[:] = [word for word in rest if word.startswith("-")]
     try:
-        return [one_of(("claude", "tmux"))(word) for word in named]
+        return [one_of(("claude", "tmux", "hook"))(word) for word in named]
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"setup: {error}") from None
 

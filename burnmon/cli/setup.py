@@ -13,7 +13,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,10 @@ from burnmon.config import Settings
 from burnmon.records import BurnmonError, ConfigError, UsageError
 from burnmon.text import plain
 
-_NAMES = {"claude": "Claude Code", "tmux": "tmux"}
+_NAMES = {"claude": "Claude Code", "tmux": "tmux", "hook": "Claude Code's hook"}
+HOOK = "check --hook --chance 50"
+"""What the hook of Claude Code asks burnmon."""
+OFFER = "tells Claude to wrap up in time; made when named: burnmon setup hook --apply"
 _DONE = {"add": "added", "pipe": "put in front", "remove": "taken out"}
 
 
@@ -35,7 +38,7 @@ class Change:
 
     target: str
     file: Path
-    action: Literal["add", "pipe", "remove", "none"]
+    action: Literal["add", "pipe", "remove", "offer", "none"]
     before: str = ""
     """The part in question as it is, empty if there is none."""
     after: str = ""
@@ -52,7 +55,9 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
         raise UsageError("setup takes --apply or --undo, not both")
     found = changes(args.targets, settings, os.environ, undo=args.undo)
     made = args.apply or args.undo
-    backups = {c.file: _make(c, now) for c in found if made and c.text is not None}
+    # Of two changes to one file the later holds both.
+    texts = {each.file: each.text for each in found if each.text is not None}
+    backups = {file: _make(file, texts[file], now) for file in texts if made}
     if args.json:
         rows = [_row(change, backups.get(change.file), made) for change in found]
         print_document(now, {"applied": made, "changes": rows})
@@ -68,10 +73,10 @@ def changes(
     """Everything to be done, for the named targets or for all."""
     program = program_name(environ)
     found: list[Change] = []
-    if not targets or "claude" in targets:
+    if not targets or {"claude", "hook"} & {*targets}:
         roots = [root.path for root in settings.roots if root.agent == "claude"]
-        files = _settings_files(roots)
-        found.extend(claude_change(file, program, undo=undo) for file in files)
+        for file in _settings_files(roots):
+            found.extend(_settings_changes(file, targets, program, undo=undo))
     if not targets or "tmux" in targets:
         found.append(tmux_change(_tmux_file(environ), program, environ, undo=undo))
     return found
@@ -87,11 +92,31 @@ def program_name(environ: Mapping[str, str]) -> str:
     return f"{shlex.quote(sys.executable)} -m burnmon"
 
 
-def claude_change(file: Path, program: str, *, undo: bool) -> Change:
-    """What to do to one settings file of Claude Code."""
+def _settings_changes(
+    file: Path, targets: list[str], program: str, *, undo: bool
+) -> Iterator[Change]:
+    """Everything to be done to one settings file of Claude Code, in order."""
     if not file.parent.is_dir():
-        return Change("claude", file, "none", note="Claude Code was not found here")
+        target = "claude" if not targets or "claude" in targets else "hook"
+        yield Change(target, file, "none", note="Claude Code was not found here")
+        return
     text = _read(file)
+    if not targets or "claude" in targets:
+        change = claude_change(file, text, program, undo=undo)
+        text = text if change.text is None else change.text
+        yield change
+    if not targets or "hook" in targets:
+        change = hook_change(file, text, program, undo=undo)
+        yield change if targets or change.action != "add" else _offer(change)
+
+
+def _offer(change: Change) -> Change:
+    """The change as something that is there to be asked for."""
+    return replace(change, action="offer", note=OFFER, text=None)
+
+
+def claude_change(file: Path, text: str, program: str, *, undo: bool) -> Change:
+    """What to do to the status line in one settings file of Claude Code."""
     settings = wiring.read_settings(text, str(file))
     command = wiring.command_of(settings)
     if command is None:
@@ -107,6 +132,27 @@ def claude_change(file: Path, program: str, *, undo: bool) -> Change:
         note = "your status line stays and is fed through the pipe"
         return Change("claude", file, "pipe", command, after, note, written)
     return Change("claude", file, "add", "", after, "there is no status line", written)
+
+
+def hook_change(file: Path, text: str, program: str, *, undo: bool) -> Change:
+    """What to do to the hooks in one settings file of Claude Code."""
+    settings = wiring.read_settings(text, str(file))
+    found = wiring.hook_commands(settings)
+    if found is None:
+        note = "the hooks are of a form burnmon does not know; left alone"
+        return Change("hook", file, "none", note=note)
+    before = "\n".join(found)
+    if undo:
+        return _hook_undone(file, text, settings, found)
+    if found:
+        return Change("hook", file, "none", before, before, "connected already")
+    command = f"{program} {HOOK}"
+    after = "\n".join(f"{event}: {command}" for event in wiring.HOOK_GROUPS)
+    note = "tells Claude to wrap up; in sessions that begin from now on"
+    if not wiring.is_connected(wiring.command_of(settings) or ""):
+        note += "; needs the status line: burnmon setup claude"
+    written = wiring.write_settings(wiring.hooked(settings, command), text)
+    return Change("hook", file, "add", "", after, note, written)
 
 
 def tmux_change(
@@ -143,6 +189,20 @@ def _claude_undone(
     return Change("claude", file, "remove", command, before, text=written)
 
 
+def _hook_undone(
+    file: Path, text: str, settings: dict[str, Any], found: list[str]
+) -> Change:
+    before = "\n".join(found)
+    own = [command for command in found if wiring.is_own_hook(command)]
+    if not own:
+        note = "burnmon is called in a way setup did not write; left alone"
+        note = note if found else "nothing of burnmon is in it"
+        return Change("hook", file, "none", before, before, note)
+    left = "\n".join(command for command in found if command not in own)
+    written = wiring.write_settings(wiring.unhooked(settings), text)
+    return Change("hook", file, "remove", "\n".join(own), left, text=written)
+
+
 def _settings_files(roots: list[Path]) -> list[Path]:
     """One settings file per directory; the first even if Claude Code is not there."""
     there = [root for root in roots if root.is_dir()] or roots[:1]
@@ -166,10 +226,10 @@ def _read(file: Path) -> str:
         raise ConfigError(f"{file}: cannot be read: {error}") from None
 
 
-def _make(change: Change, now: datetime) -> Path | None:
+def _make(file: Path, text: str, now: datetime) -> Path | None:
     """Write the file and return where its former text is kept, if it had one."""
     # A link, as people who keep their settings in a repository have, stays a link.
-    file = change.file.resolve()
+    file = file.resolve()
     backup = _unused(file.with_name(f"{file.name}.{now:%Y%m%dT%H%M%SZ}.burnmon-backup"))
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     existed = file.exists()
@@ -178,7 +238,7 @@ def _make(change: Change, now: datetime) -> Path | None:
             shutil.copy2(file, backup)
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes((change.text or "").encode())
+        beside.write_bytes(text.encode())
         if existed:
             shutil.copymode(file, beside)
         beside.replace(file)
@@ -217,7 +277,11 @@ def _lines(
             yield f"  {plain(change.note)}"
         if change.action == "none":
             continue
-        yield f"  {_DONE[change.action] if made else 'would change'}:"
+        offered = change.action == "offer"
+        done = (
+            "offered" if offered else _DONE[change.action] if made else "would change"
+        )
+        yield f"  {done}:"
         yield from (f"    - {plain(line)}" for line in change.before.splitlines())
         yield from (f"    + {plain(line)}" for line in change.after.splitlines())
         if backup := backups.get(change.file):

@@ -18,27 +18,13 @@ if TYPE_CHECKING:
 
 DEFAULT_WIDTH = 80
 
-_VALUED = {
-    "--width": "width",
-    "--format": "format",
-    "--config": "config",
-    "--data-dir": "data_dir",
-    "-z": "timezone",
-    "--timezone": "timezone",
-}
-_SWITCHES = {
-    "-j": "json",
-    "--json": "json",
-    "-O": "offline",
-    "--offline": "offline",
-    "--no-color": "no_color",
-}
+_VALUED = {"--width": "width", "--format": "format", **cli.PLAIN_VALUED}
 _FILLED_BY_ENVIRONMENT = ("BURNMON_WIDTH", "BURNMON_FORMAT", "BURNMON_JSON")
 
 
 def quick(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int | None:
     """Answer without a parser; None when the arguments need one."""
-    found, others = cli.simple_flags(argv, _VALUED, _SWITCHES)
+    found, others = cli.simple_flags(argv, _VALUED, cli.PLAIN_SWITCHES)
     if others or any(environ.get(name) for name in _FILLED_BY_ENVIRONMENT):
         return None
     width = str(found.get("width", DEFAULT_WIDTH))

@@ -7,15 +7,13 @@ exit code is 0. Only what a status line needs is imported, for it starts anew ea
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from burnmon import cli, places, text
-from burnmon.cli import recording
+from burnmon.cli import called, recording
 from burnmon.cli.recording import number, table, word
 from burnmon.live import status
 from burnmon.live.status import Piece
@@ -26,24 +24,22 @@ if TYPE_CHECKING:
 
 CACHE_SOON = timedelta(minutes=10)
 """A cache that stays warm for longer is not worth a place in the line."""
-SAME_RESET = timedelta(minutes=10)
-"""Two statements of a reset this close speak of the same window."""
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
     """Record what stands on standard input, then write the line or the input itself."""
-    received = _read_input()
+    received = called.read_input()
     collecting = argv[0] == "collect"
     if collecting:
         # First, so that the status line behind the pipe starts its work meanwhile.
-        _write_output(received)
+        called.write_output(received)
     try:
         answer = _answer(received, argv[1:], environ, now, quiet=collecting)
     except Exception:
         # The promise above: there is no reader for a complaint and no way to mend it.
         answer = "burnmon"
     if not collecting:
-        _write_output(f"{answer}\n".encode(errors="replace"))
+        called.write_output(f"{answer}\n".encode(errors="replace"))
     return cli.OK
 
 
@@ -52,14 +48,6 @@ def run(args: Any, settings: Any, now: datetime) -> int:
     flags = ["--data-dir", str(settings.data_dir), "--timezone", settings.zone]
     flags += ["--config", str(settings.config_file)]
     return main([args.command, *flags], os.environ, now)
-
-
-def message_of(received: bytes) -> Mapping[str, Any]:
-    """The JSON object in what was received; an empty one for anything else."""
-    try:
-        return table(json.loads(received))
-    except (ValueError, RecursionError):
-        return {}
 
 
 def line(
@@ -88,26 +76,18 @@ def _answer(
     *,
     quiet: bool,
 ) -> str:
-    flags, _ = cli.simple_flags(argv, _VALUED, {})
-    config = _config(environ, str(flags.get("config", "")))
+    flags, _ = cli.simple_flags(argv, cli.PLAIN_VALUED, {})
+    config = called.config_of(environ, str(flags.get("config", "")))
     own = (str(flags.get("data_dir", "")), str(config.get("data_dir") or ""))
-    message = message_of(received)
+    message = called.message_of(received)
     with suppress(OSError):
         _record(message, places.data_dir(environ, *own), config, environ, now)
     if quiet:
         return ""
     state = status.read_state(f"{places.state_dir(environ, *own)}/state.json")
     current = state if state and status.is_current(state, now) else None
-    zone = _zone(str(flags.get("timezone", "")), environ, config, now)
+    zone = called.zone_of(str(flags.get("timezone", "")), environ, config, now)
     return line(message, current, _width(environ), now, zone)
-
-
-_VALUED = {
-    "--config": "config",
-    "--data-dir": "data_dir",
-    "-z": "timezone",
-    "--timezone": "timezone",
-}
 
 
 def _record(
@@ -118,50 +98,11 @@ def _record(
     now: datetime,
 ) -> None:
     path = recording.config_dir_of(word(message.get("transcript_path"), 4096))
-    account = _account(path, config, environ) if path else ""
+    account = called.account_of(path, config, environ) if path else ""
     kept = recording.recording(message, now.timestamp(), account)
     if kept is not None:
         month = f"{now.astimezone(UTC):%Y-%m}"
         recording.append(f"{data_dir}/recordings", month, kept)
-
-
-def _account(path: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """The label of the agent's directory, as ``config.load`` would give it."""
-    real = os.path.realpath(path)
-    for label, root in table(config.get("roots")).items():
-        named = table(root).get("path")
-        if not isinstance(named, str) or table(root).get("agent") != "claude":
-            continue
-        if os.path.realpath(places.expand(named, environ)) == real:
-            return label
-    return places.default_label(path, environ)
-
-
-def _config(environ: Mapping[str, str], flag: str) -> Mapping[str, Any]:
-    """The config file unchecked; empty when there is none or it is broken."""
-    path = places.config_file(environ, flag)
-    if not os.path.exists(path):  # noqa: PTH110 - pathlib is not loaded here
-        return {}
-    import tomllib
-
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
-            return tomllib.load(file)
-    except (OSError, ValueError):
-        return {}
-
-
-def _zone(
-    flag: str, environ: Mapping[str, str], config: Mapping[str, Any], now: datetime
-) -> str:
-    stated = flag or environ.get("BURNMON_TIMEZONE", "")
-    stated = stated or places.zone_of_tz(environ.get("TZ", ""))
-    zone = stated or word(config.get("timezone")) or places.system_zone()
-    try:
-        text.local(now, zone)
-    except Exception:  # no zone may cost the status line
-        return "UTC"
-    return zone
 
 
 def _width(environ: Mapping[str, str]) -> int:
@@ -213,7 +154,7 @@ def _verdict(
         theirs = status.instant(window.get("resets_at"))
         if window.get("agent") != "claude" or window.get("kind") != kind or not theirs:
             continue
-        if abs(theirs - resets_at) <= SAME_RESET:
+        if abs(theirs - resets_at) <= called.SAME_RESET:
             return status.verdict_words(window, now, zone)
     return ""
 
@@ -234,23 +175,3 @@ def _cache_piece(message: Mapping[str, Any], now: datetime) -> Iterator[Piece]:
         yield Piece(0, ("cache cold",))
     elif left <= CACHE_SOON:
         yield Piece(0, (f"cache cold in {text.span(left)}",))
-
-
-def _read_input() -> bytes:
-    # Python has no stream where the descriptor was closed; a file opened later may
-    # have taken its number. A terminal is a person who tries the command.
-    if sys.stdin is None or os.isatty(0):
-        return b""
-    parts = []
-    with suppress(OSError):
-        while part := os.read(0, 1 << 16):
-            parts.append(part)
-    return b"".join(parts)
-
-
-def _write_output(content: bytes) -> None:
-    if sys.stdout is None:
-        return
-    with suppress(OSError):
-        while content:
-            content = content[os.write(1, content) :]

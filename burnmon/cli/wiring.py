@@ -1,7 +1,8 @@
 """The text of other programs' settings with burnmon connected, and without it again.
 
 Pure. Connecting adds and never replaces: a status line that is there is fed through a
-pipe, and taking burnmon out gives back the very command that was there before.
+pipe, hooks stay beside the new one, and taking burnmon out gives back the very command
+that was there before.
 """
 
 from __future__ import annotations
@@ -15,9 +16,19 @@ from burnmon.records import ConfigError
 BEGIN = "# >>> burnmon >>>"
 END = "# <<< burnmon <<<"
 
+HOOK_GROUPS: dict[str, dict[str, Any]] = {
+    "UserPromptSubmit": {},
+    "PostToolUse": {"matcher": "*"},
+}
+"""Events of Claude Code that get the hook, each with what its group says besides."""
+HOOK_SECONDS = 5
+"""After so long Claude Code goes on without the hook's answer."""
+
 _OURS = re.compile(r"burnmon'? (statusline|collect)\b")
 _ALONE = re.compile(r"^[^|;&\n]*burnmon'? statusline$")
 _PIPED = re.compile(r"^[^|;&\n]*burnmon'? collect \| (.*)$", re.DOTALL)
+_HOOKED = re.compile(r"burnmon'? check\b.*--hook\b", re.DOTALL)
+_HOOK_ALONE = re.compile(r"[^|;&\n]*burnmon'? check\b[^|;&\n]*--hook\b[^|;&\n]*")
 _GROUPED = re.compile(r"^\{ (.*)\n\}$", re.DOTALL)
 _BLOCK = re.compile(
     rf"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}(?:\n|\Z)", re.DOTALL | re.MULTILINE
@@ -40,16 +51,14 @@ def read_settings(text: str, file: str) -> dict[str, Any]:
 
 
 def write_settings(settings: dict[str, Any], like: str) -> str:
-    """The settings as text, indented as the text they came from."""
+    """The settings as text, indented and ended as the text they came from."""
     indent = re.search(r"^([ \t]+)\S", like, re.MULTILINE)
-    return (
-        json.dumps(
-            settings,
-            indent=indent[1] if indent else 2,
-            ensure_ascii=like.isascii() and "\\u" in like,
-        )
-        + "\n"
+    written = json.dumps(
+        settings,
+        indent=indent[1] if indent else 2,
+        ensure_ascii=like.isascii() and "\\u" in like,
     )
+    return written + ("\n" if like.endswith("\n") or not like else "")
 
 
 def command_of(settings: dict[str, Any]) -> str | None:
@@ -94,6 +103,63 @@ def with_command(settings: dict[str, Any], command: str) -> dict[str, Any]:
         return {key: value for key, value in settings.items() if key != "statusLine"}
     line = settings.get("statusLine") or {"type": "command"}
     return {**settings, "statusLine": {**line, "command": command}}
+
+
+def hook_commands(settings: dict[str, Any]) -> list[str] | None:
+    """The hooks' commands that ask burnmon; None if the hooks are of no known form."""
+    found: list[str] = []
+    hooks = settings.get("hooks", {})
+    if not isinstance(hooks, dict):
+        return None
+    for groups in hooks.values():
+        if not isinstance(groups, list):
+            return None
+        for group in groups:
+            if not isinstance(group, dict) or not isinstance(group.get("hooks"), list):
+                return None
+            found += [_hook_command(hook) for hook in group["hooks"]]
+    return [command for command in found if _HOOKED.search(command)]
+
+
+def is_own_hook(command: str) -> bool:
+    """Whether a hook's command is burnmon alone, as ``setup`` writes it."""
+    return bool(_HOOK_ALONE.fullmatch(command))
+
+
+def hooked(settings: dict[str, Any], command: str) -> dict[str, Any]:
+    """The settings with a hook for each event of ``HOOK_GROUPS``, after all others.
+
+    The hooks must be of the known form.
+    """
+    hook = {"type": "command", "command": command, "timeout": HOOK_SECONDS}
+    hooks = dict(settings.get("hooks", {}))
+    for event, group in HOOK_GROUPS.items():
+        hooks[event] = [*hooks.get(event, []), {**group, "hooks": [hook]}]
+    return {**settings, "hooks": hooks}
+
+
+def unhooked(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without burnmon's own hooks, and without what they alone filled."""
+    kept: dict[str, Any] = {}
+    for event, groups in settings["hooks"].items():
+        left = [each for each in map(_without_own, groups) if each]
+        if left or not groups:
+            kept[event] = left
+    without = {key: value for key, value in settings.items() if key != "hooks"}
+    return {**settings, "hooks": kept} if kept else without
+
+
+def _without_own(group: dict[str, Any]) -> dict[str, Any]:
+    """A group of hooks without burnmon's own; empty if it held nothing else."""
+    others = [each for each in group["hooks"] if not is_own_hook(_hook_command(each))]
+    if len(others) == len(group["hooks"]):
+        return group
+    return {**group, "hooks": others} if others else {}
+
+
+def _hook_command(hook: object) -> str:
+    command = hook.get("command") if isinstance(hook, dict) else None
+    return command if isinstance(command, str) else ""
 
 
 def tmux_lines(text: str, program: str) -> str:

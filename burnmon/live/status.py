@@ -76,7 +76,11 @@ def state_of(snapshot: Snapshot, pid: int) -> dict[str, Any]:
         "pid": pid,
         "answer": text.plain(snapshot.answer),
         "answer_level": snapshot.answer_level,
-        "windows": [_window(row) for row in snapshot.limits],
+        "windows": [window_fields(row) for row in snapshot.limits],
+        "missing": [
+            {"agent": each.agent, "reason": each.reason, "remedy": each.remedy}
+            for each in snapshot.missing
+        ],
         "cost_per_minute_usd": _dollars(snapshot.burn.cost_per_minute),
         "cost_today_usd": _dollars(snapshot.burn.cost_today),
         "sessions_burning": states.count("burning"),
@@ -245,7 +249,8 @@ def _cost_pieces(state: State) -> list[Piece]:
     return pieces
 
 
-def _window(row: LimitRow) -> dict[str, Any]:
+def window_fields(row: LimitRow) -> dict[str, Any]:
+    """A window as it stands in the state."""
     window = row.window
     forecast = window.forecast
     range_ = forecast.exhausted_at if forecast else None
