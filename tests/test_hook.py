@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import homes
 import pytest
 
 import burnmon
+from burnmon import config
 from burnmon.cli import hook
+from burnmon.cli.catchup import glanced
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
 REPOSITORY = Path(burnmon.__file__).parent.parent
@@ -293,6 +297,20 @@ def test_looks_are_rare(home: Home) -> None:
     record(home, 100)
     assert home.calls(message(), now=NOW + timedelta(seconds=59)) == {}
     assert home.calls(message(), now=NOW + timedelta(seconds=61))
+
+
+def test_a_look_is_short(home: Home) -> None:
+    """A look reads the newest files up to a bound and leaves the rest for the next."""
+    root = homes.write(
+        home.path / "claude",
+        {homes.S1: homes.text(homes.assistant("m1")), homes.S2: b"{}\n"},
+    )
+    os.utime(root / homes.S2, (1, 1))
+    environ = {"HOME": str(home.path), "CLAUDE_CONFIG_DIR": str(root), "TZ": "UTC"}
+    settings = config.load({}, environ)
+    for known in (1, 2, 2):
+        with glanced(settings, 1) as ledger:
+            assert len(ledger.known()) == known
 
 
 # Never failing
