@@ -18,6 +18,7 @@ KEYS: dict[str, type] = {
     "timezone": str,
     "data_dir": str,
     "offline": bool,
+    "poll_usage": bool,
     "color": bool,
     "mouse": bool,
     "theme": str,
@@ -71,6 +72,9 @@ class Settings:
     """Where ``prices --refresh`` puts what it fetched; it need not exist."""
     offline: bool = False
     """No network, whatever a command would do otherwise. ``offline = true``."""
+    poll_usage: bool = False
+    """The live view asks Anthropic for the limits of each Claude account, with the
+    token that Claude Code keeps; never ``offline``. ``poll_usage = true``."""
     color: bool | None = None
     """Whether to colour text; None: if standard output is a terminal. ``--no-color``,
     ``NO_COLOR``, ``FORCE_COLOR``, ``color = false``."""
@@ -97,6 +101,28 @@ class Settings:
         """The running instance's latest figures."""
         return self.state_dir / "state.json"
 
+    @property
+    def answers_dir(self) -> Path:
+        """What Anthropic answered when it was asked for limits, a file an account."""
+        return self.state_dir / "answers"
+
+    def read_roots(self) -> tuple[Root, ...]:
+        """All that is read: the agents' roots, Claude Code's state, burnmon's own."""
+        claude = [root for root in self.roots if root.agent == "claude"]
+        # Beside the usual directory, inside every other one.
+        states = [
+            Root("claude.json", root.label, place)
+            for root in claude
+            for place in (root.path, root.path.parent)
+            if place == root.path or root.path.name == ".claude"
+        ]
+        return (
+            *self.roots,
+            *states,
+            Root("recordings", "", self.data_dir),
+            Root("answers", "", self.state_dir),
+        )
+
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """The settings in force; ``flags`` are the parsed ones, None where not given.
@@ -108,6 +134,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     said = _Said(flags, environ, read_table(file, must_exist=asked), file)
     own = (flags.get("data_dir") or "", said.table.get("data_dir", ""))
     data_dir = Path(places.data_dir(environ, *own))
+    offline = bool(said.switch("offline"))
     return Settings(
         roots=_roots(said),
         zone=_zone(said),
@@ -116,7 +143,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         config_file=file,
         prices_file=file.parent / "prices.toml",
         fetched_prices_file=data_dir / "prices.json",
-        offline=bool(said.switch("offline")),
+        offline=offline,
+        poll_usage=bool(said.switch("poll_usage")) and not offline,
         color=_color(said),
         mouse=bool(said.switch("mouse")),
         theme=said.word("theme"),

@@ -142,10 +142,23 @@ class LimitReading:
     """Where it was stated: ``codex rollout``, ``statusline``, ``limit record`` …"""
     repeated_at: datetime | None = None
     """When the same figure was last seen stated again; ``None`` if it never was."""
-    spent: Decimal | None = None
-    """Dollars used, where the vendor states the window in money (extra usage)."""
-    allowance: Decimal | None = None
-    """Dollars the window allows, where the vendor states them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    """What work beyond a plan's limits came to this month, as the vendor states it.
+
+    No window: the vendor bills it by the month and does not say when that ends.
+    """
+
+    agent: str
+    account: str
+    spent: Decimal
+    """Dollars used."""
+    allowance: Decimal | None
+    """Dollars that may be used; ``None`` where no cap is stated."""
+    observed_at: datetime
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

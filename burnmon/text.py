@@ -22,6 +22,8 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MINUTES = {"minute": 1, "hour": 60, "day": 1440, "week": 10080}
+_COUNTS = "zero one two three four five six seven eight nine ten".split()
 
 
 def money(amount: Decimal | None) -> str:
@@ -268,3 +270,17 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     fitted = fit(text, width)
     blank = " " * (width - cells(fitted))
     return blank + fitted if right else fitted + blank
+
+
+def minutes_of(kind: str) -> int:
+    """Length of a window from its name; 0 where that says none.
+
+    >>> minutes_of("five_hour"), minutes_of("seven_day_opus"), minutes_of("overage")
+    (300, 10080, 0)
+    """
+    count, _, rest = kind.partition("_")
+    length = _MINUTES.get(rest.partition("_")[0].removesuffix("s"), 0)
+    if count in _COUNTS:
+        return _COUNTS.index(count) * length
+    counted = count.isascii() and count.isdigit() and len(count) <= 3
+    return int(count) * length if counted else 0

@@ -298,6 +298,58 @@ def claude_files() -> Files:
     }
 
 
+# --- what Claude's usage endpoint answers --------------------------------------------
+
+FETCHED_MS = 1795168800000
+"""20 November 2026, 10:00 UTC."""
+ANSWER_FIVE_HOUR = {
+    "utilization": 37.0,
+    "resets_at": "2026-11-20T12:29:59.623456+00:00",
+}
+ANSWER_WEEK = {"utilization": 12.0, "resets_at": "2026-11-25T09:00:00.4+00:00"}
+
+
+def answer(**more: Any) -> Line:
+    """An answer with both windows; a key given as None is null in it."""
+    return {
+        "five_hour": ANSWER_FIVE_HOUR,
+        "seven_day": ANSWER_WEEK,
+        "seven_day_opus": None,
+        "seven_day_sonnet": None,
+        "extra_usage": {
+            "is_enabled": True,
+            "monthly_limit": 5000,
+            "used_credits": 1234.0,
+            "utilization": 24.7,
+            "currency": "USD",
+            "decimal_places": 2,
+        },
+        "limits": [
+            {
+                "kind": "session",
+                "percent": 37,
+                "resets_at": "2026-11-20T12:30:00.1+00:00",
+                "scope": None,
+            },
+            {
+                "kind": "weekly_scoped",
+                "percent": 64,
+                "resets_at": "2026-11-25T09:00:00+00:00",
+                "scope": {"model": {"display_name": "Opus"}},
+            },
+        ],
+        "spend": {},
+        "member_dashboard_available": False,
+        **more,
+    }
+
+
+def cached(utilization: Any, fetched_ms: Any = FETCHED_MS) -> Line:
+    """An answer as Claude Code keeps it in its state."""
+    kept = {"fetchedAtMs": fetched_ms, "utilization": utilization}
+    return {"cachedUsageUtilization": kept}
+
+
 # --- Codex ---------------------------------------------------------------------------
 
 Tokens = tuple[int, int, int, int]

@@ -213,6 +213,7 @@ def test_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "ledger",
         "lines",
         "sources",
+        "polling",
         "wiring",
         "prices",
         "machine",

@@ -46,7 +46,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def arguments(**given: bool) -> Namespace:
     """The command's arguments."""
-    return Namespace(**{"once": False, "demo": False, "json": False, **given})
+    usual = dict.fromkeys(("once", "demo", "json", "poll_usage"), False)
+    return Namespace(**{**usual, **given})
 
 
 def frame(

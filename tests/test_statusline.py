@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import burnmon
 from burnmon.cli import recording, statusline
-from burnmon.text import cells
+from burnmon.text import cells, minutes_of
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
 RESET = int((NOW + timedelta(hours=2, minutes=28)).timestamp())
@@ -153,7 +153,7 @@ def test_impossible_limit_is_left_out(limit: object) -> None:
 )
 def test_name_tells_the_length(kind: str, minutes: int) -> None:
     """The vendor's word tells how long a window is, or nothing does."""
-    assert recording.minutes_of(kind) == minutes
+    assert minutes_of(kind) == minutes
 
 
 def test_unknown_window_is_kept() -> None:

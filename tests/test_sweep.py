@@ -533,6 +533,8 @@ READERS = {
     "claude": homes.S1,
     "codex": homes.rollout(1),
     "recordings": "recordings/2026-11.jsonl",
+    "claude.json": ".claude.json",
+    "answers": "answers/1.json",
 }
 FIVE_HOUR = {
     "kind": "five_hour",
@@ -546,7 +548,10 @@ RECORDING = {
     "limits": [FIVE_HOUR],
     "cost_usd": 1.0,
 }
+KEPT = homes.packed({"numStartups": 3, **homes.cached(homes.answer())})
 SEEDS: dict[str, list[bytes]] = {
+    "claude.json": [KEPT],
+    "answers": [KEPT],
     "claude": homes.claude_files()[homes.S1].splitlines(),
     "codex": [each for f in homes.codex_files().values() for each in f.splitlines()],
     "recordings": [homes.packed(RECORDING)],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from burnmon.agents import claude, codex, statusline
+from burnmon.agents import answers, claude, codex, statusline
 from burnmon.records import Facts, Trail
 
 
@@ -30,6 +30,10 @@ class Agent:
     """The trail of a file that was not read yet, from its path relative to the root."""
     read: Callable[[Sequence[bytes], Trail, str], Facts]
     """Facts of lines in order, changing the trail; the third is the account."""
+    documents: tuple[str, ...] = ()
+    """Files below a root that belong to it as well, by name."""
+    whole: bool = False
+    """Its files are one document each, which is replaced: ``read`` gets all of it."""
 
 
 AGENTS: dict[str, Agent] = {
@@ -61,6 +65,27 @@ AGENTS: dict[str, Agent] = {
             statusline.owns,
             statusline.trail,
             statusline.read,
+        ),
+        Agent(
+            "claude.json",
+            "Claude Code's state",
+            answers.VERSION,
+            (),
+            answers.owns,
+            answers.trail,
+            answers.read_state,
+            documents=(".claude.json",),
+            whole=True,
+        ),
+        Agent(
+            "answers",
+            "Claude's usage endpoint",
+            answers.VERSION,
+            ("answers",),
+            answers.owns,
+            answers.trail,
+            answers.read_answer,
+            whole=True,
         ),
     )
 }

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TextIO
 
 from burnmon import text
-from burnmon.config import Root, Settings
+from burnmon.config import Settings
 from burnmon.live.sweep import Found, Sweep
 from burnmon.usage.ledger import Ledger
 
@@ -32,7 +32,7 @@ def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep
     Raises LedgerError when it can be neither opened nor created.
     """
     with Ledger(settings.ledger_file) as ledger:
-        sweep = _sweep(settings, ledger)
+        sweep = Sweep(ledger, settings.read_roots())
         if ledger.writable:
             absorb(sweep, now, Progress(sys.stderr))
             ledger.release()
@@ -53,7 +53,7 @@ def glanced(settings: Settings, most: int) -> Iterator[Ledger]:
     """
     with Ledger(settings.ledger_file) as ledger:
         if ledger.writable:
-            sweep = _sweep(settings, ledger)
+            sweep = Sweep(ledger, settings.read_roots())
             for _ in sweep.absorb(_first(sweep.look(), most)):
                 pass
             ledger.release()
@@ -67,12 +67,6 @@ def _first(found: Sequence[Found], most: int) -> Iterator[Found]:
             return
         yield each
         most -= each.fresh
-
-
-def _sweep(settings: Settings, ledger: Ledger) -> Sweep:
-    # The recordings of the status line are burnmon's own session files.
-    own = Root("recordings", "", settings.data_dir)
-    return Sweep(ledger, (*settings.roots, own))
 
 
 def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:

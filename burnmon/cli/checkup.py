@@ -17,7 +17,7 @@ from burnmon.agents import AGENTS
 from burnmon.cli import wiring
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Root, Settings
-from burnmon.live import status
+from burnmon.live import polling, status
 from burnmon.records import BurnmonError, LedgerError
 from burnmon.usage import pricing, schema
 from burnmon.usage.ledger import FileState, Ledger
@@ -94,6 +94,27 @@ class SourceSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class AskingSeen:
+    """How asking Anthropic for one account's limits stands."""
+
+    account: str
+    config_dir: str
+    asked_at: datetime | None
+    answered_at: datetime | None
+    next_at: datetime | None
+    trouble: str
+    """Why it is not asked, or was not answered; empty if all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollingSeen:
+    """Whether a live view asks Anthropic for limits, and of whom it ever did."""
+
+    on: bool
+    accounts: tuple[AskingSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WiringSeen:
     """Claude Code's settings in one directory."""
 
@@ -136,6 +157,7 @@ class Checkup:
     ledger: LedgerSeen
     lines: LinesSeen
     sources: tuple[SourceSeen, ...]
+    polling: PollingSeen
     wiring: tuple[WiringSeen, ...]
     prices: PricesSeen
     machine: MachineSeen
@@ -160,6 +182,7 @@ def look(settings: Settings, environ: Mapping[str, str], now: datetime) -> Check
         seen,
         lines,
         sources,
+        look_at_polling(settings, now),
         look_at_wiring(settings.roots),
         prices,
         look_at_machine(settings, files, environ, now),
@@ -261,6 +284,25 @@ def look_at_sources(ledger: Ledger) -> tuple[SourceSeen, ...]:
         at = each.repeated_at or each.observed_at
         newest[key] = max(newest.get(key, at), at)
     return tuple(SourceSeen(*key, at) for key, at in sorted(newest.items()))
+
+
+def look_at_polling(settings: Settings, now: datetime) -> PollingSeen:
+    """How asking stands for each account that is or was asked about."""
+    return PollingSeen(
+        settings.poll_usage,
+        tuple(
+            AskingSeen(
+                each.label,
+                os.fspath(each.config_dir),
+                each.asked.asked_at,
+                each.asked.fetched_at,
+                each.asked.next_at,
+                each.obstacle or each.asked.trouble,
+            )
+            for each in polling.accounts(settings, now)
+            if settings.poll_usage or each.asked.asked_at is not None
+        ),
+    )
 
 
 def look_at_wiring(roots: Iterable[Root]) -> tuple[WiringSeen, ...]:

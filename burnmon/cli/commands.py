@@ -96,6 +96,10 @@ COMMANDS = {
             Flag(("--demo",), "show a recorded day that came with burnmon"),
             Flag(("-1", "--once"), "print one frame as text and end"),
             Flag(("--mouse",), "let the screen take the mouse"),
+            Flag(
+                ("--poll-usage",),
+                "ask Anthropic for Claude's limits, with Claude Code's token",
+            ),
             Flag(("--theme",), "colours of the screen, by name", "word", "NAME"),
         ),
     ),
@@ -173,7 +177,8 @@ COMMANDS = {
         "exhausted_at: {p10, p50, p90} | null, method, confidence}, binding, verdict,\n"
         "label, resets_at_epoch, observed_at_epoch, reason, remedy}],\n"
         "missing: [{agent, reason, remedy, estimated_resets_at,\n"
-        "estimated_resets_at_epoch}]",
+        "estimated_resets_at_epoch}],\n"
+        "credits: [{agent, account, spent_usd, allowance_usd, observed_at, source}]",
     ),
     "report": Command(
         "burnmon.cli.report:run",
@@ -257,6 +262,8 @@ COMMANDS = {
         "ledger: {path, failure, bytes, schema, followed, requests, oldest_at, dedup,\n"
         "incomplete, unpriced_models}, lines: {skipped, worst, unknown, unreadable},\n"
         "sources: [{agent, account, source, observed_at}],\n"
+        "polling: {on, accounts: [{account, config_dir, asked_at, answered_at,\n"
+        "next_at, trouble}]},\n"
         "wiring: [{file, connected, failure, cleanup_days}],\n"
         "prices: {source, dated, failure},\n"
         "machine: {watch_limit, directories, tmux, terminal, running_at}",

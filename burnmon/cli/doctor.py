@@ -119,6 +119,10 @@ def _of_limits(seen: Checkup, now: datetime) -> Iterator[Finding]:
         if wired.cleanup_days < 1:
             words = "Claude Code keeps no sessions (cleanupPeriodDays)"
             yield Finding("warning", f"{wired.file}: {words}", "raise it")
+    for each in seen.polling.accounts if seen.polling.on else ():
+        if each.trouble:
+            words = f"{each.config_dir}: limits are not asked for: {each.trouble}"
+            yield Finding("warning", words)
     for source in seen.sources:
         if now - source.observed_at > SILENT:
             yield Finding(
@@ -255,6 +259,7 @@ def _limits(seen: Checkup, now: datetime) -> Iterator[str]:
         yield f"{source.agent}{account} {source.source}: last stated {stated}"
     if not seen.sources:
         yield "none was ever stated"
+    yield from _polling(seen, now)
     for wired in seen.wiring:
         words = "connected" if wired.connected else "not connected"
         yield f"{wired.file}: status line {words}"
@@ -262,6 +267,23 @@ def _limits(seen: Checkup, now: datetime) -> Iterator[str]:
             f"{wired.file}: Claude Code deletes sessions after {wired.cleanup_days}"
             " days; the ledger keeps what was read"
         )
+
+
+def _polling(seen: Checkup, now: datetime) -> Iterator[str]:
+    if not seen.polling.on:
+        yield "Anthropic is not asked for limits (poll_usage is off)"
+    for each in seen.polling.accounts:
+        account = f" ({each.account})" if each.account else ""
+        words = ["never asked", "never answered"]
+        if each.asked_at is not None:
+            words[0] = f"last asked {text.ago(each.asked_at, now)}"
+        if each.answered_at is not None:
+            words[1] = f"last answered {text.ago(each.answered_at, now)}"
+        if each.next_at is not None and each.next_at > now:
+            words.append(f"not again for {text.age(each.next_at - now)}")
+        if each.trouble:
+            words.append(each.trouble)
+        yield f"claude{account} asking Anthropic: {', '.join(words)}"
 
 
 def _machine(seen: Checkup) -> Iterator[str]:

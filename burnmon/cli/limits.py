@@ -22,12 +22,15 @@ from burnmon.live.charts import window_label
 from burnmon.live.snapshot import LimitRow
 from burnmon.live.status import window_fields
 from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY, SHOWN
-from burnmon.records import Forecast, Window
+from burnmon.records import Credits, Forecast, Window
+from burnmon.usage.credits import known_credits
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.limits import estimated_window, stretches, windows
 
 HORIZON = timedelta(days=90)
 """How far back readings help a forecast."""
+LASTING = ("statusline", "usage endpoint")
+"""Sources of Claude's limits that go on by themselves once they were set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Limits:
     five_hours_until: datetime | None = None
     """When Claude's five-hour window probably resets: an estimate from requests
     alone, made only while no window of Claude is stated."""
+    credits: tuple[Credits, ...] = ()
+    """Paid use beyond a plan's limits."""
 
 
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
@@ -69,7 +74,8 @@ def ask(ledger: Ledger, agent: str, now: datetime) -> Limits:
         if each.observed_at <= now and agent in ("", each.agent)
     ]
     found = [window for window, _ in windows(stretches(readings), now)]
-    working = {name for name, _, _ in ledger.trails(now - SHOWN)}
+    trails = ledger.trails(now - SHOWN)
+    working = {name for name, _, _ in trails}
     stated = {window.agent for window in found}
     silent = [
         name
@@ -81,6 +87,7 @@ def ask(ledger: Ledger, agent: str, now: datetime) -> Limits:
         tuple(silent),
         bool(ledger.known()),
         _five_hours_until(ledger, now) if "claude" in silent else None,
+        tuple(each for each in known_credits(trails, now) if agent in ("", each.agent)),
     )
 
 
@@ -116,6 +123,17 @@ def document(found: Limits) -> dict[str, Any]:
     return {
         "windows": [_fields(window) for window in found.windows],
         "missing": [_missing(name, found) for name in found.missing],
+        "credits": [
+            {
+                "agent": each.agent,
+                "account": each.account,
+                "spent_usd": each.spent,
+                "allowance_usd": each.allowance,
+                "observed_at": each.observed_at,
+                "source": each.source,
+            }
+            for each in found.credits
+        ],
     }
 
 
@@ -182,7 +200,7 @@ def remedy(window: Window) -> str:
     """What makes an unknown window known; empty for a known one."""
     if window.used is not None:
         return ""
-    if window.agent == "claude" and window.source != "statusline":
+    if window.agent == "claude" and window.source not in LASTING:
         return "burnmon setup"
     return f"the next answer of {window.agent} states it"
 
@@ -201,6 +219,12 @@ def lines(found: Limits, now: datetime, zone: str) -> Iterator[str]:
         if name == "claude" and found.five_hours_until is not None:
             at = text.clock(found.five_hours_until, zone, now)
             yield f"  {' ' * wide}  local_estimate: the 5h window resets about {at}"
+    for each in found.credits:
+        account = f" {text.plain(each.account)}" if each.account else ""
+        cap = "" if each.allowance is None else f" of {text.money(each.allowance)}"
+        spent = f"{text.money(each.spent)}{cap} used this month"
+        stated = f"{each.source}, stated {text.ago(each.observed_at, now)}"
+        yield f"  Claude{account} extra usage: {spent}; official: {stated}"
     if not found.windows and not found.missing:
         yield "no limit was stated; burnmon doctor says where was looked"
     elif any(window.binding for window in found.windows):

@@ -53,6 +53,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     """Show the screen until it is left, or print one frame."""
     if args.json:
         raise UsageError("the live view has no JSON; burnmon status --json has")
+    if args.poll_usage and settings.offline:
+        raise UsageError("--poll-usage uses the network; --offline forbids it")
     if args.once:
         return _print_frame(args, settings, now)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -104,9 +106,22 @@ def _feed(args: Namespace, settings: Settings) -> Feed:
         from burnmon import demo
 
         return demo.feed
-    from burnmon.live.feeder import Feeder
+    from burnmon.live.feeder import Feeder, utc_now
 
-    return lambda post: Feeder(settings, post).start()
+    if not settings.poll_usage:
+        return lambda post: Feeder(settings, post).start()
+    from burnmon.live.polling import Polling
+
+    def begin(post: Callable[[Snapshot], None]) -> Callable[[], None]:
+        ends = (Polling(settings, utc_now).start(), Feeder(settings, post).start())
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end
+
+    return begin
 
 
 def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:

@@ -24,6 +24,7 @@ _SETTINGS = {
     "data_dir",
     "timezone",
     "offline",
+    "poll_usage",
     "no_color",
     "mouse",
     "theme",

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from burnmon.text import plain
+from burnmon.text import minutes_of, plain
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ REPEAT_SECONDS = 60
 """An unchanged session is written down this often, as a sign of life."""
 TAIL_BYTES = 4096
 """How much of the file is searched for the session's last recording."""
-
-_MINUTES = {"minute": 1, "hour": 60, "day": 1440, "week": 10080}
-_COUNTS = "zero one two three four five six seven eight nine ten".split()
 
 
 def recording(
@@ -62,15 +59,6 @@ def limits_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
         limit = {"kind": name, "minutes": minutes_of(name)}
         limits.append(limit | {"used_percent": used, "resets_at": resets_at})
     return limits
-
-
-def minutes_of(kind: str) -> int:
-    """Length of a window from its name, ``seven_day_opus``; 0 where it says none."""
-    count, _, rest = kind.partition("_")
-    length = _MINUTES.get(rest.partition("_")[0].removesuffix("s"), 0)
-    if count in _COUNTS:
-        return _COUNTS.index(count) * length
-    return int(count) * length if count.isascii() and count.isdigit() else 0
 
 
 def config_dir_of(transcript_path: str) -> str:

@@ -21,6 +21,7 @@ from burnmon.live.take import Known, midnight, take
 from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Alive, LedgerError, LimitReading, Mark, Session, Trail
 from burnmon.usage import pricing
+from burnmon.usage.credits import ANSWERS, known_credits
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.limits import Series, Stretch, extended, series
@@ -44,11 +45,6 @@ SET_BACK = timedelta(minutes=1)
 
 _Files = dict[tuple[str, str, str], tuple[str, str, Trail]]
 """Account, sub-agent and own id → agent, account and trail of one session's files."""
-
-
-def roots_of(settings: Settings) -> tuple[Root, ...]:
-    """The agents' roots and burnmon's own recordings."""
-    return (*settings.roots, Root("recordings", "", settings.data_dir))
 
 
 def open_ledger(settings: Settings) -> tuple[Ledger, str]:
@@ -83,6 +79,7 @@ class Engine:
         self._stretches: dict[Series, tuple[Stretch, ...]] = {}
         self._marks: dict[Mark, None] = {}
         self._stated: dict[str, Any] = {}
+        self._answers: dict[tuple[str, str], tuple[str, str, Trail]] = {}
         self._alive: dict[str, Alive] = {}
         self._files: dict[Root, int] = {}
         self._totals: tuple[str, ...] = ()
@@ -98,7 +95,7 @@ class Engine:
         """The agents' files; loaded when they are first looked at, never to peek."""
         from burnmon.live.sweep import Sweep
 
-        return Sweep(self.ledger, roots_of(self.settings))
+        return Sweep(self.ledger, self.settings.read_roots())
 
     # --- what the ledger knows already -----------------------------------------------
 
@@ -140,7 +137,7 @@ class Engine:
         self.__dict__.pop("sweep", None)  # it knows files as they were read before
         self.tally = Tally(self.tally.prices)
         self._trails, self._sessions, self._stretches = {}, {}, {}
-        self._stated, self._long = {}, set()
+        self._stated, self._answers, self._long = {}, {}, set()
         self._load(now)
 
     @property
@@ -170,12 +167,22 @@ class Engine:
         if agent == "recordings":
             self._stated.update(trail.memory)
             return
+        if agent in ANSWERS:
+            self._follow_answer(agent, account, trail)
+            return
         newest = _instant(trail.last_at)
         if not trail.session_id or newest is None or newest < self._since:
             return
         files = self._trails.setdefault(trail.session_id, {})
         files[account, trail.subagent, trail.own_id] = (agent, account, trail)
         self._sessions[trail.session_id] = session_of(list(files.values()))
+
+    def _follow_answer(self, agent: str, account: str, trail: Trail) -> None:
+        """Keep the newest document of an account; there may be two of them."""
+        key = (agent, trail.memory.get("account", account))
+        held = self._answers.get(key)
+        if held is None or (trail.last_at or 0) >= (held[2].last_at or 0):
+            self._answers[key] = (agent, account, trail)
 
     def _read_limits(self, readings: Iterable[LimitReading]) -> None:
         fresh: dict[Series, list[LimitReading]] = {}
@@ -290,9 +297,9 @@ class Engine:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Everything the screen may show."""
-        return take(self._known(), self.tally, now)
+        return take(self._known(now), self.tally, now)
 
-    def _known(self) -> Known:
+    def _known(self, now: datetime) -> Known:
         sessions = {
             key: self._with_stated(session) for key, session in self._sessions.items()
         }
@@ -323,7 +330,16 @@ class Engine:
             ),
             zone=self.settings.zone,
             totals=self._totals,
+            credits=known_credits(self._answers.values(), now),
+            trouble=self._trouble(),
         )
+
+    def _trouble(self) -> str:
+        """Why asking Anthropic for limits gets no answer; empty if it does."""
+        if not self.settings.poll_usage:
+            return ""
+        told = (trail.memory.get("trouble") for _, _, trail in self._answers.values())
+        return next((words for words in told if words), "")
 
     def _with_stated(self, session: Session) -> Session:
         """A session with what its status line stated of it."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from burnmon import text
 from burnmon.config import Settings
-from burnmon.live.engine import LAST_DAY, Engine, open_ledger, roots_of
+from burnmon.live.engine import LAST_DAY, Engine, open_ledger
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
 from burnmon.live.sweep import Found
@@ -66,7 +66,7 @@ class Feeder:
         self.post = post
         self.clock = clock
         self._wake = threading.Event()
-        self._watch = Watch(roots_of(settings), self._wake) if watch else None
+        self._watch = Watch(settings.read_roots(), self._wake) if watch else None
         self._stop = threading.Event()
         self._walked_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from burnmon.records import SessionState, Window
+from burnmon.records import Credits, SessionState, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +204,5 @@ class Snapshot:
     unpriced_models: tuple[str, ...]
     totals: tuple[str, ...] = ()
     """Lines seen, requests kept, duplicates dropped, lines skipped, in words."""
+    credits: tuple[Credits, ...] = ()
+    """Paid use beyond a plan's limits, by account; stated within the last day."""

@@ -54,12 +54,20 @@ def write_state(path: Path, snapshot: Snapshot) -> None:
     Raises OSError when the place cannot be written; the previous file then stays.
     """
     document = json.dumps(state_of(snapshot, os.getpid()), separators=(",", ":"))
+    replace_file(path, document + "\n")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a file in its place in one step, readable by its owner alone.
+
+    Raises OSError when the place cannot be written; the previous file then stays.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(document + "\n")
+            file.write(text)
         beside.replace(path)
     except OSError:
         with suppress(OSError):

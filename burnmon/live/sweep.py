@@ -94,6 +94,10 @@ class Sweep:
     def _below(self, root: Root) -> Iterator[Found]:
         agent = AGENTS[root.agent]
         base = os.fspath(root.path)
+        for name in agent.documents:
+            seen = self._entry(root, f"{base}/{name}", len(base) + 1)
+            if seen is not None:
+                yield seen
         for tree in agent.trees:
             yield from self._scan(agent, root, f"{base}/{tree}", len(base) + 1)
 
@@ -247,6 +251,8 @@ def read_file(found: Found, state: FileState | None) -> tuple[FileState, Facts]:
     Raises OSError when it cannot be read.
     """
     agent = AGENTS[found.agent]
+    if agent.whole:
+        return _read_whole(found, agent)
     if state is None or state.reader != agent.version:
         state = _unread(found, agent)
     total = Facts()
@@ -266,12 +272,23 @@ def read_file(found: Found, state: FileState | None) -> tuple[FileState, Facts]:
     _count(state.unknown, total.unknown)
     if rest.rstrip().endswith(b"}"):
         _peek(agent, rest, state, total, found.account)
-    state.inode, state.size, state.mtime_ns = (
-        found.inode,
-        found.size,
-        found.mtime_ns,
-    )
+    _seen(state, found)
     return state, total
+
+
+def _seen(state: FileState, found: Found) -> None:
+    state.inode, state.size, state.mtime_ns = found.inode, found.size, found.mtime_ns
+
+
+def _read_whole(found: Found, agent: Agent) -> tuple[FileState, Facts]:
+    """What a document states; what it stated before it was replaced is forgotten."""
+    state = _unread(found, agent)
+    with open_session(found.path) as stream:
+        document = stream.read(min(found.size, LONGEST_LINE), 0)
+    facts = agent.read([document], state.trail, found.account)
+    state.skipped, state.unknown = facts.skipped, facts.unknown
+    _seen(state, found)
+    return state, facts
 
 
 def _unread(found: Found, agent: Agent) -> FileState:

@@ -29,6 +29,7 @@ from burnmon.live.snapshot import (
 from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
 from burnmon.records import (
     Alive,
+    Credits,
     Mark,
     Request,
     Session,
@@ -76,6 +77,9 @@ class Known:
     places: tuple[Place, ...]
     zone: str
     totals: tuple[str, ...] = ()
+    credits: tuple[Credits, ...] = ()
+    trouble: str = ""
+    """Why Claude's limits could not be asked for, if they were to be."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
@@ -106,6 +110,9 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
         f"{tally.prices.dated} {tally.prices.source}",
         tuple(sorted(text.plain(model) for model, n in tally.unpriced.items() if n)),
         known.totals,
+        tuple(
+            replace(each, account=text.plain(each.account)) for each in known.credits
+        ),
     )
 
 
@@ -174,10 +181,9 @@ def _missing(
     for agent in sorted(working - stated):
         if agent in REMEDY:
             reason, remedy = REMEDY[agent]
-            guess = _guess(known, tally, now) if agent == "claude" else ""
-            missing.append(
-                MissingLimit(agent, agent.capitalize(), guess or reason, remedy)
-            )
+            if agent == "claude":
+                reason = known.trouble or _guess(known, tally, now) or reason
+            missing.append(MissingLimit(agent, agent.capitalize(), reason, remedy))
     return tuple(missing)
 
 
