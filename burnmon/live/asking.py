@@ -6,6 +6,7 @@ too often is answered with refusals that last, so every doubt is decided for wai
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,7 +83,7 @@ def after(asked: Asked, answer: Answer, now: datetime, spread: float) -> Asked:
 
 def obstacle(credential: Credential, now: datetime) -> str:
     """Why a credential must not be used; empty if it may be."""
-    if not credential.token.isascii() or not credential.token.isprintable():
+    if not re.fullmatch("[!-~]+", credential.token):
         return "the token is damaged"
     if SCOPE not in credential.scopes:
         return f"the token lacks {SCOPE}; log in to Claude Code with /login"

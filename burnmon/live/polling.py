@@ -162,7 +162,7 @@ def _note(account: Account) -> None:
 # --- one question --------------------------------------------------------------------
 
 
-def ask(base: str, token: str, now: datetime) -> Answer:
+def ask(base: str, token: str, now: datetime, seconds: float = SECONDS) -> Answer:
     """Ask once. What goes wrong is told by its kind: its words may quote the token."""
     import httpx  # a third of a second to import, and only this function needs it
 
@@ -170,10 +170,10 @@ def ask(base: str, token: str, now: datetime) -> Answer:
     try:
         # A redirect is not followed: it would take the token to somebody else.
         with (
-            httpx.Client(timeout=SECONDS / 3, follow_redirects=False) as client,
+            httpx.Client(timeout=seconds / 3, follow_redirects=False) as client,
             client.stream("GET", base + PATH, headers=headers) as response,
         ):
-            body = _body(response.iter_bytes())
+            body = _body(response.iter_bytes(), seconds)
             return answered(
                 response.status_code, response.headers.get("retry-after"), body, now
             )
@@ -183,9 +183,9 @@ def ask(base: str, token: str, now: datetime) -> Answer:
         return Answer(trouble=f"cannot be asked ({type(error).__name__})")
 
 
-def _body(pieces: Iterable[bytes]) -> bytes:
+def _body(pieces: Iterable[bytes], seconds: float) -> bytes:
     """The pieces joined; cut where they are too many or take too long."""
-    until, body = time.monotonic() + SECONDS, b""
+    until, body = time.monotonic() + seconds, b""
     for piece in pieces:
         body += piece
         if len(body) > LARGEST or time.monotonic() > until:
