@@ -396,9 +396,9 @@ def utc(day: int, hour: int, minute: int = 0, month: int = 11) -> datetime:
         ),
         ("You've hit your 5-hour limit · resets 12pm (UTC)", "five_hour", utc(20, 12)),
         (
-            "You've hit your weekly limit · resets Dec 2, 8am (Europe/Paris)",
+            "You've hit your weekly limit · resets Nov 26, 8am (Europe/Paris)",
             "seven_day",
-            utc(2, 7, 0, 12),
+            utc(26, 7),
         ),
         (
             "You've hit your Opus limit · resets Nov 22, 9am (UTC)",
@@ -421,11 +421,130 @@ def test_limit_text_crosses_a_year() -> None:
     assert reading.resets_at == datetime(2027, 1, 2, 8, tzinfo=UTC)
 
 
-def test_limit_of_2025(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "words", "resets_at"),
+    [
+        ("2026-12-31T23:30", "Jan 2, 8am (Europe/Paris)", "2027-01-02T07:00"),
+        ("2026-12-31T23:30", "Jan 1, 8am (Europe/Paris)", "2027-01-01T07:00"),
+        ("2027-01-01T03:00", "Dec 31, 11pm (America/Los_Angeles)", "2027-01-01T07:00"),
+        ("2028-02-25T10:00", "Feb 29, 8am (UTC)", "2028-02-29T08:00"),
+        ("2026-10-24T10:00", "Oct 25, 2:30am (Europe/Paris)", "2026-10-25T00:30"),
+    ],
+    ids=["other side", "same day", "year behind", "leap day", "clock change"],
+)
+def test_limit_text_with_a_date(said: str, words: str, resets_at: str) -> None:
+    """A date is that of the zone, in the year in which it is the next."""
+    found = claude.text_reset(f"resets {words}", datetime.fromisoformat(f"{said}Z"))
+    assert found == datetime.fromisoformat(f"{resets_at}Z")
+
+
+@pytest.mark.parametrize(
+    ("said", "words", "resets_at"),
+    [
+        ("2026-10-25T00:10", "2:30am (Europe/Paris)", "2026-10-25T00:30"),
+        ("2026-10-25T00:40", "2:30am (Europe/Paris)", "2026-10-25T01:30"),
+        ("2026-10-25T01:40", "2:30am (Europe/Paris)", "2026-10-26T01:30"),
+        ("2026-03-29T00:10", "2:30am (Europe/Paris)", "2026-03-30T00:30"),
+        ("2026-03-29T00:10", "3am (Europe/Paris)", "2026-03-29T01:00"),
+        ("2026-03-29T00:10", "5am (Europe/Paris)", "2026-03-29T03:00"),
+        ("2026-10-25T00:10", "5am (Europe/Paris)", "2026-10-25T04:00"),
+        ("2026-11-20T10:00", "3:45pm (Asia/Kathmandu)", "2026-11-21T10:00"),
+        ("2026-11-20T10:00", "3:50pm (Asia/Kathmandu)", "2026-11-20T10:05"),
+    ],
+    ids=[
+        "first of two",
+        "second of two",
+        "after both",
+        "no such time",
+        "clock goes forward",
+        "after going forward",
+        "after going back",
+        "quarter zone next day",
+        "quarter zone",
+    ],
+)
+def test_limit_text_when_clocks_change(said: str, words: str, resets_at: str) -> None:
+    """A clock time is the next instant at which a clock there shows it."""
+    found = claude.text_reset(f"resets {words}", datetime.fromisoformat(f"{said}Z"))
+    assert found == datetime.fromisoformat(f"{resets_at}Z")
+
+
+def test_date_that_has_passed_is_no_reading() -> None:
+    """A date that only comes round the next year resets no week."""
+    said = {"timestamp": homes.at("08:00:02", "2026-10-12")}
+    words = "You've hit your weekly limit · resets Oct 12, 8am (UTC)"
+    facts, _ = read(homes.limit_record(words, **said))
+    assert [each.kind for each in facts.marks] == ["limit"]
+    assert facts.readings == []
+
+
+@pytest.mark.parametrize("more", [{"isApiErrorMessage": True}, {}], ids=["error", ""])
+def test_limit_of_2025(more: dict[str, Any]) -> None:
     """The oldest form states the reset as epoch seconds in its text."""
     words = f"Claude AI usage limit reached|{RESET}"
-    facts, _ = read(homes.synthetic(words, isApiErrorMessage=True))
-    assert [each.resets_at for each in facts.readings] == [RESET_AT]
+    facts, _ = read(homes.synthetic(words, **more))
+    found = [(each.kind, each.resets_at) for each in facts.readings]
+    assert found == [("five_hour", RESET_AT)]
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "kind"),
+    [
+        ("You've hit your session limit", {}, "five_hour"),
+        ("You've hit your limit", {"apiErrorStatus": 429}, "five_hour"),
+        ("You've reached your weekly limit", {"apiErrorStatus": 429}, "seven_day"),
+        ("You've hit your Sonnet limit", {"apiErrorStatus": 429}, "seven_day_sonnet"),
+        ("You've hit your Opus weekly limit", {}, "seven_day_opus"),
+        ("You've hit your Fable limit", {"apiErrorStatus": 429}, "seven_day_fable"),
+    ],
+)
+def test_limit_of_each_version(words: str, more: dict[str, Any], kind: str) -> None:
+    """Every window has its word, whatever else a version states beside the text."""
+    reading = limited(f"{words} · resets 1pm (UTC)", **more)
+    assert (reading.kind, reading.resets_at) == (kind, utc(20, 13))
+    assert reading.window_minutes == (300 if kind == "five_hour" else 10080)
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes"),
+    [
+        ("five_hour", 300),
+        ("seven_day", 10080),
+        ("seven_day_opus", 10080),
+        ("seven_day_overage_included", 10080),
+    ],
+)
+def test_limit_with_credits_in_use(kind: str, minutes: int) -> None:
+    """A window that is full is full, whether or not credits paid for more."""
+    stated = {
+        "status": "rejected",
+        "resetsAt": RESET,
+        "rateLimitType": kind,
+        "unifiedRateLimitFallbackAvailable": False,
+        "isUsingOverage": True,
+        "overageStatus": "rejected",
+        "overageDisabledReason": "out_of_credits",
+    }
+    reading = limited("You've hit your limit", quotaLimits=stated)
+    assert (reading.kind, reading.window_minutes) == (kind, minutes)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"status": "rejected", "resetsAt": RESET, "rateLimitType": "overage"},
+        {"status": "allowed_warning", "resetsAt": RESET, "rateLimitType": "five_hour"},
+        {"status": "rejected", "resetsAt": RESET, "rateLimitType": "lunar"},
+        {"status": "rejected", "resetsAt": None, "rateLimitType": "five_hour"},
+        {"status": "rejected", "resetsAt": 1795168799, "rateLimitType": "five_hour"},
+    ],
+    ids=["overage", "allowed", "unknown kind", "no reset", "passed"],
+)
+def test_quota_limits_that_fill_no_window(stated: dict[str, Any]) -> None:
+    """A refusal that names no window that is full until later is a mark only."""
+    facts, _ = read(homes.limit_record("Request refused", quotaLimits=stated))
+    assert [each.kind for each in facts.marks] == ["limit"]
+    assert facts.readings == []
 
 
 def test_quota_limits_come_first() -> None:
@@ -448,6 +567,11 @@ def test_error_parameters_come_second() -> None:
     "words",
     [
         "You've hit your monthly spend limit · raise it at claude.ai",
+        "Your org is out of usage · resets 1pm (UTC)",
+        "Your seat type doesn't include Claude Code",
+        "Your usage allocation has been disabled by your admin",
+        "Your group's usage limit is set to $0",
+        "Fable 5 requires usage credits",
         "You're out of extra usage · resets 8pm (UTC)",
         "You're out of usage credits",
     ],
@@ -467,8 +591,18 @@ def test_spend_limits_are_no_window(words: str) -> None:
         "You've hit your limit · resets 8pm (../../etc/passwd)",
         "You've hit your limit · resets Feb 30, 8am (UTC)",
         "You've hit your limit · resets Foo 3, 8am (UTC)",
+        "You've hit your limit · resets 13:99pm (UTC)",
+        "API Error: Request rejected (429) · resets 1pm (UTC)",
     ],
-    ids=["no time", "no such zone", "no zone at all", "no such day", "no such month"],
+    ids=[
+        "no time",
+        "no such zone",
+        "no zone at all",
+        "no such day",
+        "no such month",
+        "no such time",
+        "no window named",
+    ],
 )
 def test_limit_without_a_reset(words: str) -> None:
     """A refusal whose reset cannot be told is marked, and states no reading."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,7 @@ from burnmon.records import (
     hashed,
     identity,
 )
-from burnmon.text import base
+from burnmon.text import base, minutes_of
 
 VERSION = 1
 SYNTHETIC = "<synthetic>"
@@ -164,6 +165,7 @@ class _Progress(msgspec.Struct):
 
 
 class _Limits(msgspec.Struct):
+    status: str | None = None
     resetsAt: float | None = None
     rateLimitType: str | None = None
 
@@ -364,13 +366,15 @@ def _take(
     at = _follow(line, trail)
     kind, message = line.type, line.message
     if kind == "assistant":
-        if message is None or (usage is None and not line.isApiErrorMessage):
+        # The oldest refusals are told by nothing but who made them.
+        own = message is not None and message.model == SYNTHETIC
+        if message is None or (usage is None and not (own or line.isApiErrorMessage)):
             return None
         sightings = facts.sightings
         before = len(sightings)
         _request(message, usage, at, trail.subagent, trail, facts)
         made = len(sightings) - before
-        if line.isApiErrorMessage:
+        if own or line.isApiErrorMessage:
             _limit_record(line, at, trail, facts, account)
         elif made and message.id and at is not None and trail.session_id:
             return _Told(message.id, line, message, made)
@@ -561,8 +565,17 @@ _MONTHS = [
 ]
 FAR = timedelta(hours=18)
 """A shorter window never resets this long after a refusal."""
-MINUTES = {"five_hour": 300, "seven_day": 10080}
-"""Length of the windows whose name tells it; per-model weeks are seven days too."""
+ROOM = timedelta(minutes=10)
+"""A longer one may reset this much later than its length allows: it is rounded."""
+_OVERAGE = re.compile(
+    "spend limit|credits|extra usage|out of usage|seat type|usage allocation"
+    "|group's usage limit",
+    re.IGNORECASE,
+)
+"""How refusals begin that are about money or permission, not about a window."""
+_MODEL = re.compile(r"\b(opus|sonnet|fable|haiku)(?: weekly)? limit", re.IGNORECASE)
+_WEEK = re.compile("week", re.IGNORECASE)
+_SHORT = re.compile("(hit|reached) your (session |5-hour |usage )?limit|limit reached")
 
 
 def _limit_record(
@@ -570,22 +583,23 @@ def _limit_record(
 ) -> None:
     """A refusal: the window it names was full at that instant."""
     text = "".join(_texts(line.message)) if line.message else ""
-    stated = line.quotaLimits or (
-        line.apiErrorParams and line.apiErrorParams.rate_limit_info
-    )
+    stated = line.quotaLimits
+    if stated is None and line.apiErrorParams is not None:
+        stated = line.apiErrorParams.rate_limit_info
     rate_limited = bytes(line.error) == b'"rate_limit"'
     if at is None or not (rate_limited or stated or _OLD_LIMIT.search(text)):
         return
     when = datetime.fromtimestamp(at / 1000, UTC)
     kind = (stated and stated.rateLimitType) or limit_kind(text)
     facts.marks.append(Mark("claude", trail.session_id, when, "limit", kind))
+    rejected = not (stated and stated.status) or stated.status == "rejected"
     resets_at = (stated and moment(stated.resetsAt)) or text_reset(text, when)
-    if resets_at is None or resets_at <= when or kind == "overage":
+    minutes = minutes_of(kind)
+    if not (rejected and minutes and resets_at and resets_at > when):
         return
-    minutes = MINUTES.get(kind, MINUTES["seven_day"])
     by_clock = not (stated or _OLD_LIMIT.search(text))
-    if by_clock and timedelta(minutes=minutes) < FAR < resets_at - when:
-        return  # a clock time said a moment too late means the next day
+    if by_clock and resets_at - when > max(FAR, timedelta(minutes=minutes) + ROOM):
+        return  # a time said a moment too late means the next day, or the next year
     facts.readings.append(
         LimitReading(
             "claude", account, kind, minutes, 1.0, resets_at, when, "limit record"
@@ -594,14 +608,17 @@ def _limit_record(
 
 
 def limit_kind(text: str) -> str:
-    """The vendor's word for the window a refusal's text names."""
-    lower = text.lower()
-    if "spend limit" in lower or "credits" in lower or "extra usage" in lower:
+    """The vendor's word for the window a refusal's text names; empty if it names none.
+
+    A limit without a further word is the five-hour one's in all versions known.
+    """
+    if _OVERAGE.search(text):
         return "overage"
-    for model in ("opus", "sonnet", "fable", "haiku"):
-        if f"{model} limit" in lower or f"{model} weekly" in lower:
-            return f"seven_day_{model}"
-    return "seven_day" if "week" in lower else "five_hour"
+    if model := _MODEL.search(text):
+        return f"seven_day_{model[1].lower()}"
+    if _WEEK.search(text):
+        return "seven_day"
+    return "five_hour" if _SHORT.search(text) else ""
 
 
 def text_reset(text: str, said_at: datetime) -> datetime | None:
@@ -611,25 +628,36 @@ def text_reset(text: str, said_at: datetime) -> datetime | None:
     found = _RESETS.search(text)
     if not found:
         return None
-    month, day, hour, minute, half, zone = found.groups()
+    month, day, hour, minute, half, name = found.groups()
     try:
-        local = said_at.astimezone(ZoneInfo(zone))
-        clock = local.replace(
-            hour=int(hour) % 12 + (12 if half == "pm" else 0),
-            minute=int(minute or 0),
-            second=0,
-            microsecond=0,
-        )
+        zone = ZoneInfo(name)
+        clock = time(int(hour) % 12 + (12 if half == "pm" else 0), int(minute or 0))
+        local = said_at.astimezone(zone).date()
         if not month:
-            return (clock if clock > local else clock + timedelta(days=1)).astimezone(
-                UTC
-            )
-        clock = clock.replace(month=_MONTHS.index(month) + 1, day=int(day))
-        return (
-            clock if clock > local else clock.replace(year=clock.year + 1)
-        ).astimezone(UTC)
-    except (ValueError, OSError, KeyError):
+            days = [local, local + timedelta(days=1)]
+        else:
+            days = list(_dates(local.year, _MONTHS.index(month) + 1, int(day)))
+        instants = (at for each in days for at in _instants(each, clock, zone))
+        return next((at for at in instants if at > said_at), None)
+    except (ValueError, OverflowError, OSError, KeyError):
         return None
+
+
+def _dates(year: int, month: int, day: int) -> Iterator[date]:
+    """That day of a year and of the next, where they have it."""
+    for each in (year, year + 1):
+        with suppress(ValueError):
+            yield date(each, month, day)
+
+
+def _instants(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
+    """When a clock shows a time on a day: once; twice or never when it is changed."""
+    for fold in (0, 1):
+        local = datetime.combine(day, clock.replace(fold=fold), zone)
+        at = local.astimezone(UTC)
+        shown = at.astimezone(zone)
+        if (shown.time(), shown.fold) == (clock, fold):
+            yield at
 
 
 # --- whose turn ----------------------------------------------------------------------
