@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,116 @@ def test_other_allowances_are_kept_apart() -> None:
 def test_limit_reached(line: Any) -> None:
     """A refusal at a limit is marked, in the older and the newer form."""
     assert [each.kind for each in read(meta(1), line)[0].marks] == ["limit"]
+
+
+FULL_UNTIL = 1784955710
+"""05:01:50 UTC on 25 July 2026."""
+REFUSED = "You've hit your usage limit. Visit https://chatgpt.com or try again at"
+WEEK = homes.limits(homes.window(99, resets_at=FULL_UNTIL))
+BOTH = homes.limits(
+    homes.window(83, 300, resets_at=FULL_UNTIL - 7200), homes.window(38)
+)
+NO_WINDOWS = homes.limits(None, limit_id="premium")
+
+
+def zoned(name: str | None) -> Any:
+    """A turn in a time zone."""
+    found = turn("turn-a")
+    found["payload"]["timezone"] = name
+    return found
+
+
+def said(words: str, when: str, newer: bool = False) -> Any:
+    """A refusal, in the older or the newer form."""
+    refusal = {
+        "message": f"{REFUSED} {words}.",
+        "codex_error_info": "usage_limit_exceeded",
+    }
+    payload = {"error": refusal, "type": "task_complete"} if newer else refusal
+    line = event("error", **payload)
+    return {**line, "timestamp": f"2026-07-{when}:00.000Z"}
+
+
+def full(*lines: Any) -> list[tuple[str, int, int]]:
+    """Kind, length and reset of the windows that refusals filled."""
+    facts, _ = read(meta(1), *lines)
+    assert "limit" in [each.kind for each in facts.marks]
+    return [
+        (each.kind, each.window_minutes, round(each.resets_at.timestamp()))
+        for each in facts.readings
+        if each.used == 1 and each.source == "limit record"
+    ]
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["error", "turn's end"])
+def test_refusal_with_a_date_fills_its_window(newer: bool) -> None:
+    """The window that resets in the stated minute of the turn's zone was full."""
+    stated = event("token_count", **WEEK)
+    refusal = said("Jul 25th, 2026 1:01 AM", "20T21:01", newer)
+    nulls = event("token_count", **NO_WINDOWS)
+    found = full(zoned("America/New_York"), stated, nulls, refusal)
+    assert found == [("primary", 10080, FULL_UNTIL)]
+
+
+def test_refusal_with_a_clock_time_fills_its_window() -> None:
+    """Without a date it is a window that resets within a day: the short one here."""
+    stated = event("token_count", **BOTH)
+    found = full(zoned("Africa/Nairobi"), stated, said("6:01 AM", "25T00:08"))
+    assert found == [("primary", 300, FULL_UNTIL - 7200)]
+
+
+def test_refusal_is_read_in_pieces_too() -> None:
+    """Windows that were stated before the last stop are remembered."""
+    path = homes.rollout(1)
+    trail = codex.trail(path)
+    before = [meta(1), zoned("America/New_York"), event("token_count", **WEEK)]
+    codex.read([homes.packed(each) for each in before], trail, "home")
+    trail.memory = json.loads(json.dumps(trail.memory))
+    refusal = homes.packed(said("Jul 25th, 2026 1:01 AM", "20T21:01"))
+    (reading,) = codex.read([refusal], trail, "home").readings
+    assert (reading.used, reading.source) == (1.0, "limit record")
+    assert reading.observed_at == datetime(2026, 7, 20, 21, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "limits", "words", "when"),
+    [
+        (None, WEEK, "Jul 25th, 2026 1:01 AM", "20T21:01"),
+        ("Mars/Olympus", WEEK, "Jul 25th, 2026 1:01 AM", "20T21:01"),
+        ("Europe/Paris", WEEK, "Jul 25th, 2026 1:01 AM", "20T21:01"),
+        ("America/New_York", WEEK, "Jul 26th, 2026 1:01 AM", "20T21:01"),
+        ("America/New_York", WEEK, "1:01 AM", "20T21:01"),
+        ("America/New_York", WEEK, "Jul 25th, 2026 1:01 AM", "25T06:00"),
+        ("America/New_York", NO_WINDOWS, "Jul 25th, 2026 1:01 AM", "20T21:01"),
+        ("America/New_York", WEEK, "a later time", "20T21:01"),
+        (
+            "America/New_York",
+            homes.limits(
+                homes.window(9, 300, resets_at=FULL_UNTIL),
+                homes.window(9, resets_at=FULL_UNTIL),
+            ),
+            "1:01 AM",
+            "25T01:00",
+        ),
+    ],
+    ids=[
+        "no zone",
+        "no such zone",
+        "other zone",
+        "other day",
+        "not today",
+        "has passed",
+        "no window",
+        "no time",
+        "two windows",
+    ],
+)
+def test_refusal_whose_window_is_not_told(
+    zone: str | None, limits: Any, words: str, when: str
+) -> None:
+    """A refusal that fits none or several of the windows is a mark only."""
+    stated = event("token_count", **limits)
+    assert full(zoned(zone), stated, said(words, when)) == []
 
 
 def test_overload_is_no_limit() -> None:

@@ -19,6 +19,7 @@ import msgspec
 
 from burnmon.agents.lines import (
     MAX_TOKENS,
+    MONTHS,
     UNREADABLE,
     instant,
     loose,
@@ -549,20 +550,6 @@ _RESETS = re.compile(
     r"resets (?:([A-Z][a-z]{2}) (\d{1,2}), )?(\d{1,2})(?::(\d\d))?(am|pm) \(([^)]+)\)"
 )
 _OLD_LIMIT = re.compile(r"limit reached\|(\d{9,11})")
-_MONTHS = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
 FAR = timedelta(hours=18)
 """A shorter window never resets this long after a refusal."""
 ROOM = timedelta(minutes=10)
@@ -636,7 +623,7 @@ def text_reset(text: str, said_at: datetime) -> datetime | None:
         if not month:
             days = [local, local + timedelta(days=1)]
         else:
-            days = list(_dates(local.year, _MONTHS.index(month) + 1, int(day)))
+            days = list(_dates(local.year, MONTHS.index(month) + 1, int(day)))
         instants = (at for each in days for at in _instants(each, clock, zone))
         return next((at for at in instants if at > said_at), None)
     except (ValueError, OverflowError, OSError, KeyError):

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from burnmon.agents.lines import (
+    MONTHS,
     UNREADABLE,
     instant,
     loose,
@@ -37,7 +39,7 @@ from burnmon.records import (
 )
 from burnmon.text import base
 
-VERSION = 1
+VERSION = 2
 
 DEARER = ("priority",)
 """Service tiers with a price of their own; ``default`` and none are the same."""
@@ -138,6 +140,7 @@ class _Payload(msgspec.Struct):
     git: _Git | None = None
     cli_version: str | None = None
     model: str | None = None
+    timezone: str | None = None
     turn_id: str | None = None
     info: _Info | None = None
     rate_limits: msgspec.Raw = _ABSENT
@@ -146,6 +149,7 @@ class _Payload(msgspec.Struct):
     thread_token_usage: _Tokens | None = None
     response_id: str | None = None
     error: msgspec.Raw = _ABSENT
+    message: msgspec.Raw = _ABSENT
     codex_error_info: msgspec.Raw = _ABSENT
     thread_name: str | None = None
     thread_settings: _Settings | None = None
@@ -188,8 +192,8 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts(lines=len(lines))
-    stated = _Stated()
     memory = trail.memory
+    stated = _Stated(memory.get("windows", {}))
     seen = ended = 0
     # Most lines are passed over; this is the cheapest way to do it.
     loud = [n for n, line in enumerate(lines) if not line.startswith(_USUAL, _PLACE)]
@@ -211,6 +215,10 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     _called(lines[ended:], trail)
     for key, span in stated.spans.items():
         facts.readings.extend(_reading(key, span, account))
+    for key, at in stated.refused:
+        facts.readings.extend(_reading(key, (at, at), account, "limit record"))
+    if stated.windows:
+        memory["windows"] = stated.windows
     return facts
 
 
@@ -284,7 +292,7 @@ def _take(
                 _count(payload.info, at, trail, facts)
             if payload.rate_limits and "burst" not in trail.memory:
                 _state(payload.rate_limits, limits, at, stated)
-        return _event(payload, at, trail, facts)
+        return _event(payload, at, trail, facts, stated)
     if line.type == "session_meta":
         _meta(payload, at, trail)
     elif line.type == "turn_context":
@@ -339,11 +347,15 @@ def _root_thread(payload: _Payload) -> str:
 def _context(payload: _Payload, trail: Trail) -> None:
     trail.model = payload.model or trail.model
     trail.project = payload.cwd or trail.project
+    if payload.timezone:
+        trail.memory["zone"] = payload.timezone
     if payload.turn_id:
         trail.memory["turn"] = payload.turn_id
 
 
-def _event(payload: _Payload, at: int, trail: Trail, facts: Facts) -> bool:
+def _event(
+    payload: _Payload, at: int, trail: Trail, facts: Facts, stated: _Stated
+) -> bool:
     """Follow an event; whether it ends a turn."""
     kind = payload.type
     if kind in ("task_started", "turn_started", "user_message"):
@@ -360,6 +372,7 @@ def _event(payload: _Payload, at: int, trail: Trail, facts: Facts) -> bool:
         for refusal in (payload.error, payload.codex_error_info):
             if b"usage_limit" in bytes(refusal):
                 _mark(trail, facts, at, "limit")
+                _refuse(payload, at, trail, stated)
                 break
     return kind in _TURN_ENDS
 
@@ -507,7 +520,11 @@ _Figure = tuple[str, int, float, float]
 class _Stated:
     """The figures of a stretch, each with when it was first and last stated (ms)."""
 
-    def __init__(self) -> None:
+    def __init__(self, windows: dict[str, list[Any]]) -> None:
+        self.windows = dict(windows)
+        """Kind, minutes and reset of the newest window of each name and length."""
+        self.refused: list[tuple[_Figure, int]] = []
+        """Windows that a refusal was about, as full, each with its instant."""
         self.spans: dict[_Figure, list[int]] = {}
         self.raw: msgspec.Raw | None = None
         """What the line before stated; most lines repeat it to the letter."""
@@ -533,6 +550,8 @@ def _state(raw: msgspec.Raw, limits: _Limits | None, at: int, stated: _Stated) -
         stated.newest = []
         for key in _figures(limits, at) if limits else ():
             stated.newest.append(stated.spans.setdefault(key, [at, at]))
+            kind, minutes, _, resets_at = key
+            stated.windows[f"{_family(kind)} {minutes}"] = [kind, minutes, resets_at]
         text = bytes(raw)
         relative = b"resets_in_seconds" in text
         stated.raw = None if relative else raw
@@ -558,7 +577,9 @@ def _figures(limits: _Limits, at: int) -> Iterator[_Figure]:
         yield kind, each.window_minutes, each.used_percent, resets_at
 
 
-def _reading(key: _Figure, span: Sequence[int], account: str) -> Iterator[LimitReading]:
+def _reading(
+    key: _Figure, span: Sequence[int], account: str, source: str = "codex rollout"
+) -> Iterator[LimitReading]:
     """The figure as a reading, unless it cannot be true."""
     kind, minutes, percent, reset = key
     resets_at = moment(reset)
@@ -572,9 +593,71 @@ def _reading(key: _Figure, span: Sequence[int], account: str) -> Iterator[LimitR
             percent / 100,
             resets_at,
             first,
-            "codex rollout",
+            source,
             last,
         )
+
+
+def _family(kind: str) -> str:
+    """The name of a limit without the place of the window in its record."""
+    return kind.rpartition(":")[0]
+
+
+_AGAIN = re.compile(
+    r"try again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th), (\d{4}) )?"
+    r"(\d{1,2}:\d{2} [AP]M)"
+)
+_DAY_MS = 86_400_000
+
+
+def _refuse(payload: _Payload, at: int, trail: Trail, stated: _Stated) -> None:
+    """Note the window that was full, if the refusal and what was stated tell it.
+
+    A refusal names a local time and no window; of the windows stated before, it is the
+    one that resets in that minute by a clock of the turn's zone. Two are as none.
+    """
+    said = _AGAIN.search(_words(payload))
+    zone = _zone(trail.memory.get("zone"))
+    if said is None or zone is None or "burst" in trail.memory:
+        return
+    full = [
+        (kind, minutes, 100.0, resets_at)
+        for kind, minutes, resets_at in stated.windows.values()
+        if 0 < resets_at * 1000 - at < _DAY_MS * (366 if said[1] else 1)
+        and _shows(said, resets_at, zone)
+    ]
+    if len(full) == 1:
+        stated.refused.append((full[0], at))
+
+
+def _words(payload: _Payload) -> str:
+    """What a refusal says; newer versions put it into the error."""
+    return bytes(payload.message or payload.error).decode("utf-8", "replace")
+
+
+def _zone(name: object) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else None
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+def _shows(said: re.Match[str], resets_at: float, zone: ZoneInfo) -> bool:
+    """Whether a clock there shows the refusal's time when a window resets.
+
+    Resets are stated with a jitter of seconds, so it may be the minute before or after.
+    """
+    month, day, year, clock = said.groups()
+    for offset in (0, -60, 60):
+        local = datetime.fromtimestamp(resets_at + offset, zone)
+        dated = not month or (local.year, local.day, MONTHS[local.month - 1]) == (
+            int(year),
+            int(day),
+            month,
+        )
+        if dated and f"{local.hour % 12 or 12}:{local:%M %p}" == clock:
+            return True
+    return False
 
 
 # --- whose turn ----------------------------------------------------------------------
@@ -588,7 +671,7 @@ def _called(lines: Sequence[bytes], trail: Trail) -> None:
             continue
         if not line.startswith(_QUIET_LINES, at):
             continue
-        found = next((each for each, _ in _decode(line, Facts(), _Stated())), None)
+        found = next((each for each, _ in _decode(line, Facts(), _Stated({}))), None)
         payload = found and found.payload
         if payload and payload.name:
             trail.turn = "agent"

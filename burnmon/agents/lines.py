@@ -13,6 +13,9 @@ import msgspec
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding bytes from a file may raise; such a line is counted, never fatal."""
 
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+"""How agents write them; never in the words of a locale."""
+
 MAX_TOKENS = 10**12
 """No request is larger; a bigger count is a damaged line."""
 
