@@ -135,6 +135,14 @@ def test_switch_can_be_turned_off_by_environment(home: Path) -> None:
     assert not load(home, "offline = true", BURNMON_OFFLINE="0").offline
 
 
+def test_polling_is_off_unless_asked_for(home: Path) -> None:
+    """Anthropic is asked only where the person says so, and never offline."""
+    assert not load(home).poll_usage
+    assert load(home, "poll_usage = true").poll_usage
+    assert not load(home, "poll_usage = true", BURNMON_POLL_USAGE="0").poll_usage
+    assert not load(home, "poll_usage = true\noffline = true").poll_usage
+
+
 def test_data_directory(home: Path) -> None:
     """Ledger, recordings and state follow the data directory."""
     settings = load(home, 'data_dir = "~/burn"')

@@ -69,6 +69,7 @@ def test_importing_loads_nothing_heavy(tmp_path: Path) -> None:
         ["limits", "--json"],
         ["report", "--json"],
         ["prices", "--json"],
+        ["doctor"],
         ["--once"],
     ],
     ids=lambda words: " ".join(words).lstrip("-"),

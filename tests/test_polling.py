@@ -523,6 +523,7 @@ def test_thread_asks_and_ends(server: Server, settings: Settings) -> None:
     assert server.arrived.wait(30)
     end()
     assert not next(accounts(settings, NOW)).asked.fetched_at
+    assert stat.S_IMODE(settings.state_dir.stat().st_mode) == 0o700
 
 
 def test_one_process_asks(server: Server, settings: Settings) -> None:

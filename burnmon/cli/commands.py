@@ -222,7 +222,7 @@ COMMANDS = {
         (
             Flag(
                 ("--refresh",),
-                "fetch a newer table; the one thing that uses the network",
+                "fetch a newer table from the network",
             ),
         ),
         json="source, dated, prices: [{model, valid_from, above_tokens, input_usd,\n"

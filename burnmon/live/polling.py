@@ -71,13 +71,19 @@ def accounts(settings: Settings, now: datetime) -> Iterator[Account]:
         if root.agent == "claude" and root.path.is_dir():
             name = f"{hashed(os.fspath(root.path)) % 2**64:016x}.json"
             file = settings.answers_dir / name
-            found = credential(root.path)
-            why = found if isinstance(found, str) else obstacle(found, now)
+            found = usable(root.path, now)
+            why = found if isinstance(found, str) else ""
             yield Account(root.label, root.path, file, _asked(_kept(file)), why)
 
 
-def credential(config_dir: Path) -> Credential | str:
-    """What Claude Code keeps in its directory, or why it cannot be used."""
+def usable(config_dir: Path, now: datetime) -> Credential | str:
+    """The credential that may be sent now, or why there is none."""
+    found = _credential(config_dir)
+    return found if isinstance(found, str) else obstacle(found, now) or found
+
+
+def _credential(config_dir: Path) -> Credential | str:
+    """What Claude Code keeps in its directory, or why that is no credential."""
     file = config_dir / CREDENTIALS
     try:
         kept = json.loads(file.read_bytes())["claudeAiOauth"]
@@ -122,9 +128,9 @@ class Polling:
         while not self._stop.is_set():
             # A disk that is full or not there may be had again.
             with suppress(OSError, LedgerError):
-                held = (
-                    lock(self.settings.answers_dir / "asking") if held is None else held
-                )
+                self.settings.state_dir.mkdir(0o700, parents=True, exist_ok=True)
+                if held is None:
+                    held = lock(self.settings.answers_dir / "asking")
                 if held is not None:
                     self.step(self.clock())
             self._stop.wait(LOOK_SECONDS)
@@ -134,11 +140,11 @@ class Polling:
     def step(self, now: datetime) -> None:
         """Ask about each account that it is time for."""
         for account in accounts(self.settings, now):
-            found = credential(account.config_dir)
+            found = usable(account.config_dir, now)
             if self._stop.is_set():
                 return
-            if account.obstacle or isinstance(found, str):
-                _note(account)
+            if isinstance(found, str):
+                _note(account, found)
             elif is_due(account.asked, now):
                 self._ask(account, found, now)
 
@@ -151,12 +157,11 @@ class Polling:
         _keep(account, asked, answer.utilization)
 
 
-def _note(account: Account) -> None:
+def _note(account: Account, trouble: str) -> None:
     """Tell why nothing is asked, where somebody ever logged in."""
-    told = account.asked.trouble == account.obstacle
     logged_in = (account.config_dir / CREDENTIALS).exists() or account.file.exists()
-    if logged_in and not told:
-        _keep(account, replace(account.asked, trouble=account.obstacle))
+    if logged_in and account.asked.trouble != trouble:
+        _keep(account, replace(account.asked, trouble=trouble))
 
 
 # --- one question --------------------------------------------------------------------

@@ -57,7 +57,7 @@ HOUR_CACHE, SHORT_CACHE = timedelta(hours=1), timedelta(minutes=5)
 Level = Literal["calm", "attention", "alarm", "unknown"]
 
 REMEDY = {
-    "claude": ("Claude Code tells its limits to a status line only", "burnmon setup"),
+    "claude": ("no status line tells Claude's limits", "burnmon setup"),
     "codex": ("no rollout states a limit yet", "burnmon doctor"),
 }
 

@@ -305,7 +305,7 @@ def _until(first: datetime | None, known: list[Entry]) -> list[Entry]:
 def refresh(
     destination: Path, *, transport: httpx.BaseTransport | None = None
 ) -> PriceTable:
-    """Fetch the published prices into ``destination``; the only use of the network.
+    """Fetch the published prices into ``destination``; asked for by a person only.
 
     Prices measured from a vendor's own program stay, for the time they cover. The
     file is replaced whole or not at all.
