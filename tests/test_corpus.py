@@ -243,6 +243,24 @@ def test_codex_sessions_of_others(name: str, usage: Usage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "window"),
+    [
+        ("savekirk+session-bridge", (300, "2026-04-12T03:04:04+00:00")),
+        ("entireio+entire-graph", (10080, "2026-07-25T05:01:50+00:00")),
+    ],
+)
+def test_codex_refusals_of_others(name: str, window: tuple[int, str]) -> None:
+    """A real refusal fills the window that it was about, and no other."""
+    readings = read(CODEX / name).readings(LONG_AGO)
+    refused = {
+        (each.window_minutes, each.resets_at.isoformat(), each.used)
+        for each in readings
+        if each.source == "limit record"
+    }
+    assert refused == {(*window, 1.0)}
+
+
+@pytest.mark.parametrize(
     "home",
     [
         CLAUDE / "2.0.76-resume-fork",

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from burnmon import text
 from burnmon.config import Root, Settings
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import Health, Place, Scan, Snapshot
@@ -339,7 +340,7 @@ class Engine:
         if not self.settings.poll_usage:
             return ""
         told = (trail.memory.get("trouble") for _, _, trail in self._answers.values())
-        return next((words for words in told if words), "")
+        return text.plain(next((words for words in told if words), ""))
 
     def _with_stated(self, session: Session) -> Session:
         """A session with what its status line stated of it."""
