@@ -20,6 +20,9 @@ derived by a method that is still being judged, or not known at all."""
 Verdict = Literal["safe", "watch", "runs_out", "reached", "unknown"]
 """What a window's forecast means for the person in front of it."""
 
+BUDGET = "budget"
+"""Stands where a window names its agent, for budgets of one's own."""
+
 SessionState = Literal["burning", "waiting", "idle"]
 """burning: requests arrive or one is being generated; waiting: the turn ended or
 the agent asks, and the person is next; idle: nothing for a while."""
@@ -177,6 +180,44 @@ class Forecast:
     confidence: Confidence = "experimental"
 
 
+class Exchange(NamedTuple):
+    """What a dollar of list price takes from a window, as far as the past tells."""
+
+    rate: float
+    """Share of the window per dollar: the middle of what was seen."""
+    low: float
+    high: float
+    """Quartiles of what was seen."""
+    points: int
+    """Rises of the window that were compared with the dollars spent meanwhile."""
+    windows: int
+    """Windows they are from."""
+    doubt: str = ""
+    """Why no estimate may rest on it, in words; empty when one may."""
+
+
+class Headroom(NamedTuple):
+    """What is left of a window in terms of one's own work: an estimate."""
+
+    dollars: float
+    """List-price dollars until the limit."""
+    requests: float | None
+    """So many requests like the last ones; None where their prices are unknown."""
+    like: int
+    """How many last requests these are measured by."""
+    lasts: timedelta | None
+    """How long that is at the present pace; None while nothing burns."""
+
+
+class ExtraUsage(NamedTuple):
+    """Work that went on after a limit was reached: it is paid for by the dollar."""
+
+    since: datetime
+    """The first request that the limit did not stop."""
+    dollars: float | None
+    """List price of what was spent since; None where a request has no price."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A span over which a limit counts, at one ``now``."""
@@ -204,6 +245,14 @@ class Window:
     """Dollars used, for windows that count money: budgets, extra usage."""
     allowance: Decimal | None = None
     """Dollars allowed, for windows that count money."""
+    unpriced: int = 0
+    """Requests of such a window without a price: ``spent`` is then a lower bound."""
+    exchange: Exchange | None = None
+    """What ``live`` and ``headroom`` rest on; None where nothing could be compared."""
+    headroom: Headroom | None = None
+    """What is left, as far as the exchange can be trusted."""
+    extra: ExtraUsage | None = None
+    """What was spent although the limit was reached; None where work stopped."""
 
     @property
     def starts_at(self) -> datetime | None:
