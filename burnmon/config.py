@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from burnmon import places
 
@@ -24,6 +24,7 @@ KEYS: dict[str, type] = {
     "theme": str,
     "roots": dict,
     "paths": dict,
+    "budgets": dict,
 }
 """Every key of the config file with its type; see ``Settings`` for the meanings."""
 
@@ -46,6 +47,20 @@ class Root:
     label: str
     """Name of the account behind it; empty for the usual place."""
     path: Path
+
+
+PERIODS = ("day", "week", "month")
+"""What a budget may be for."""
+
+
+class Budget(NamedTuple):
+    """Dollars of list price that one wants to spend at most in a period."""
+
+    kind: str
+    """One of ``PERIODS``: the local day, the week from Monday, the month."""
+    dollars: float
+    project: str = ""
+    """Part of the directories it is for, as ``--project`` takes it; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,10 @@ class Settings:
     paths: tuple[tuple[str, str], ...] = ()
     """Pairs (old, new): a session recorded under ``old`` belongs to ``new``. Flags
     come first. ``[paths]`` with ``"/workspace" = "~/src/api"``."""
+    budgets: tuple[Budget, ...] = ()
+    """What one wants to spend at most, in dollars of list price. ``[budgets]`` with
+    ``day = 35``, ``week`` and ``month``; ``[budgets.projects.api]`` with the same keys
+    for directories whose path contains ``api``."""
 
     @property
     def ledger_file(self) -> Path:
@@ -149,6 +168,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         mouse=bool(said.switch("mouse")),
         theme=said.word("theme"),
         paths=_paths(said),
+        budgets=_budgets(said),
     )
 
 
@@ -333,6 +353,36 @@ def _paths(said: _Said) -> tuple[tuple[str, str], ...]:
     pairs = [_pair(text) for text in stated] + list(configured.items())
     expand = places.expand
     return tuple((expand(o, said.environ), expand(n, said.environ)) for o, n in pairs)
+
+
+def _budgets(said: _Said) -> tuple[Budget, ...]:
+    table: Mapping[str, Any] = said.table.get("budgets", {})
+    where = f"{said.file}: budgets"
+    projects = table.get("projects", {})
+    if not isinstance(projects, dict):
+        _refuse(f"{where}.projects takes a table of each project, not {projects!r}")
+    own = {key: value for key, value in table.items() if key != "projects"}
+    found = _budgets_of("", own, where, (*PERIODS, "projects"))
+    for name, periods in projects.items():
+        place = f"{where}.projects.{name}"
+        if not (name and isinstance(periods, dict) and periods):
+            _refuse(f"{place}: takes {{ day = 10 }}, not {periods!r}")
+        found += _budgets_of(name, periods, place, PERIODS)
+    return tuple(found)
+
+
+def _budgets_of(
+    project: str, periods: Mapping[str, Any], where: str, known: tuple[str, ...]
+) -> list[Budget]:
+    for kind, dollars in periods.items():
+        if kind not in PERIODS:
+            close = nearest(kind, list(known))
+            _refuse(f"{where}: unknown key {kind!r}; known: {', '.join(known)}{close}")
+        number = isinstance(dollars, int | float) and not isinstance(dollars, bool)
+        if not number or not 0 < dollars < 1e9:
+            _refuse(f"{where}: {kind} takes dollars above 0, not {dollars!r}")
+    ordered = [kind for kind in PERIODS if kind in periods]
+    return [Budget(kind, float(periods[kind]), project) for kind in ordered]
 
 
 def _pair(text: str) -> tuple[str, str]:

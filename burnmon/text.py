@@ -79,6 +79,15 @@ def between(low: float, high: float) -> str:
     return last if first == last else f"{first.removesuffix(' %')}–{last}"
 
 
+def money_between(low: Decimal, high: Decimal) -> str:
+    """Two amounts as one range: ``$19–27``, ``$4.10–6.75``, ``$1.2–2.4 k``."""
+    if high >= 1000:
+        return f"${low / 1000:.1f}–{high / 1000:.1f} k"
+    digits = 2 if high < 10 else 0
+    first, last = f"{low:,.{digits}f}", f"{high:,.{digits}f}"
+    return f"${last}" if first == last else f"${first}–{last}"
+
+
 def span(length: timedelta) -> str:
     """How long, to two units: ``9 s``, ``3 m``, ``1 h 12``, ``2 d 4 h``."""
     seconds = max(0, int(length.total_seconds()))
@@ -94,6 +103,28 @@ def age(length: timedelta) -> str:
     """How old, to one unit: ``9 s``, ``4 m``, ``2 h``, ``3 d``."""
     words = span(length).split(" ")
     return " ".join(words[:2])
+
+
+def points(share: float) -> str:
+    """A share that is added to another, in percent: ``+1.4``, ``+0``."""
+    percent = share * 100
+    return f"+{percent:.1f}" if 0.05 <= percent < 9.95 else f"+{percent:.0f}"
+
+
+def more_requests(count: float, like: int) -> str:
+    """How many requests are left, to two digits: ``≈ 140 more like the last 100``."""
+    if count < 1:
+        return f"less than one more request like the last {like}"
+    digits = max(0, len(str(round(count))) - 2)
+    rounded = round(round(count), -digits)
+    number = tokens(rounded) if rounded >= 10_000 else f"{rounded:,}"
+    noun = "request" if rounded == 1 else "requests"
+    return f"≈ {number} more {noun} like the last {like}"
+
+
+def lasting(length: timedelta, until: timedelta) -> str:
+    """How long something lasts that starts anew after ``until``: ``≈ 48 m``."""
+    return "past the reset" if length >= until else f"≈ {span(length)}"
 
 
 def countdown(length: timedelta) -> str:

@@ -23,7 +23,7 @@ from burnmon.live.snapshot import (
     SessionRow,
     Snapshot,
 )
-from burnmon.records import Forecast, SessionState, Window
+from burnmon.records import BUDGET, Forecast, SessionState, Window
 
 NOW = datetime(2026, 11, 17, 13, 32, 7, tzinfo=UTC)
 """A Tuesday, 14:32:07 in Berlin."""
@@ -77,6 +77,7 @@ def limits() -> tuple[LimitRow, ...]:
         resets_at=NOW + minutes(148),
         forecast=forecast((0.72, 0.80, 0.88), 0.02),
         verdict="safe",
+        live=0.014,
     )
     week_out = tuple(NOW + minutes(60 * hours) for hours in (44.5, 48, 52.5))
     week = replace(
@@ -103,11 +104,30 @@ def limits() -> tuple[LimitRow, ...]:
         forecast=forecast((0.41, 0.52, 0.94), 0.12),
         verdict="watch",
     )
+    headroom = ("≈ 140 more requests like the last 100", "≈ 1 d 4 h at this rate")
     return (
-        limit("Claude 7d", week),
+        replace(limit("Claude 7d", week), headroom=headroom),
         limit("Claude 5h", five),
         limit("Codex 7d", codex_week),
         limit("Codex 5h", codex_five),
+        limit("Budget day", budget()),
+    )
+
+
+def budget() -> Window:
+    """A third of what one wants to spend today; some requests have no price."""
+    return replace(
+        window(BUDGET, "day", 1440, 12.84 / 35),
+        account="",
+        observed_at=NOW,
+        resets_at=NOW + minutes(9 * 60 + 28),
+        forecast=forecast((0.54, 0.66, 0.77), 0.01),
+        verdict="safe",
+        source="ledger",
+        confidence="local_estimate",
+        spent=Decimal("12.84"),
+        allowance=Decimal(35),
+        unpriced=12,
     )
 
 
@@ -342,7 +362,12 @@ def one_session() -> Snapshot:
 def limit_reached() -> Snapshot:
     """The vendor refuses until the reset."""
     reached = replace(
-        limits()[1].window, used=1.0, verdict="reached", forecast=None, binding=True
+        limits()[1].window,
+        used=1.0,
+        verdict="reached",
+        forecast=None,
+        binding=True,
+        live=0.0,
     )
     flat = replace(charts()[0], points=((NOW - minutes(152), 0.1), (NOW, 1.0)))
     return replace(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from burnmon import config, places
-from burnmon.config import Settings
+from burnmon.config import Budget, Settings
 from burnmon.records import ConfigError
 
 REPOSITORY = Path(config.__file__).parent.parent
@@ -278,3 +278,44 @@ def test_places_are_those_of_platformdirs(environ: dict[str, str]) -> None:
         check=True,
     )
     assert answer.stdout.split() == ["True"] * 3
+
+
+def test_budgets(home: Path) -> None:
+    """Budgets are dollars per day, week or month, for all work and for projects."""
+    toml = """
+    [budgets]
+    month = 500
+    day = 35.5
+    [budgets.projects.api]
+    week = 10
+    """
+    assert load(home, toml).budgets == (
+        Budget("day", 35.5),
+        Budget("month", 500.0),
+        Budget("week", 10.0, "api"),
+    )
+    assert load(home).budgets == ()
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        pytest.param("daily = 3", "budgets: unknown key 'daily'", id="unknown period"),
+        pytest.param("dya = 3", "did you mean 'day'", id="misspelt"),
+        pytest.param("day = 0", "budgets: day takes dollars above 0", id="nothing"),
+        pytest.param("day = inf", "takes dollars above 0", id="everything"),
+        pytest.param("day = true", "takes dollars above 0, not True", id="a switch"),
+        pytest.param('day = "9"', "takes dollars above 0, not '9'", id="a string"),
+        pytest.param("projects = 3", "projects takes a table", id="no projects"),
+        pytest.param("projects.api = 3", "projects.api: takes", id="no periods"),
+        pytest.param(
+            "projects.api.year = 3", "projects.api: unknown key 'year'", id="a year"
+        ),
+    ],
+)
+def test_wrong_budgets_are_refused(home: Path, toml: str, words: str) -> None:
+    """A budget that cannot be meant is refused with its file and key."""
+    with pytest.raises(ConfigError) as refusal:
+        load(home, f"[budgets]\n{toml}")
+    assert words in str(refusal.value)
+    assert str(home / "config.toml") in str(refusal.value)

@@ -18,12 +18,13 @@ import pytest
 from homes import assistant, at, prompt, sidechain
 
 from burnmon import config
-from burnmon.config import Root, Settings
+from burnmon.config import Budget, Root, Settings
 from burnmon.live import engine, feeder
 from burnmon.live.engine import Engine, open_ledger, peek
 from burnmon.live.feeder import Feeder
 from burnmon.live.snapshot import Snapshot
 from burnmon.live.watching import Watch
+from burnmon.records import BUDGET
 from burnmon.usage.ledger import Ledger
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
@@ -220,6 +221,46 @@ def test_old_session_is_whole(following: Begin, home: Path) -> None:
     add(path, homes.text(assistant("m3", timestamp=at("10:30:30"))))
     assert costs(engine.step()) == {"S1": 3 * ONE}
     assert costs(following(NOW).step()) == {"S1": 3 * ONE}
+
+
+def budgets(snapshot: Snapshot) -> dict[str, tuple[Decimal | None, int]]:
+    """Dollars and unpriced requests of each budget, by its label."""
+    rows = [row for row in snapshot.limits if row.window.agent == BUDGET]
+    return {row.label: (row.window.spent, row.window.unpriced) for row in rows}
+
+
+def test_budgets_are_whole(following: Begin, settings: Settings, home: Path) -> None:
+    """A month counts what is older than what is kept by the minute, and what comes."""
+    own = (Budget("day", 5.0), Budget("month", 50.0), Budget("day", 1.0, "elsewhere"))
+    given = replace(settings, budgets=own)
+    early = assistant("m1", timestamp=at("10:00", "2026-11-02"))
+    path = put(home, homes.S1, homes.text(early), NOW - timedelta(days=18))
+    before = following(NOW, given)
+    before.step()
+    before.ledger.close()
+    engine = following(NOW, given)
+    assert budgets(engine.step())["Budget month"] == (ONE, 0)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    expected = {
+        "Budget day": (ONE, 0),
+        "Budget month": (2 * ONE, 0),
+        "Budget elsewhere day": (Decimal(0), 0),
+    }
+    assert budgets(engine.step()) == expected
+    assert budgets(following(NOW, given).step()) == expected  # as a reader
+
+
+def test_budget_begins_anew_at_midnight(
+    following: Begin, settings: Settings, home: Path
+) -> None:
+    """A new day has spent nothing, though nothing was read meanwhile."""
+    given = replace(settings, budgets=(Budget("day", 5.0),))
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine = following(NOW, given)
+    assert budgets(engine.step()) == {"Budget day": (ONE, 0)}
+    assert budgets(engine.step(NOW + timedelta(days=1))) == {
+        "Budget day": (Decimal(0), 0)
+    }
 
 
 def test_back_dated_line_counts_in_its_own_minute(following: Begin, home: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import category
 
 import example
@@ -18,6 +19,7 @@ from burnmon.frame.axes import axes_of
 from burnmon.frame.graph import bar, burn_up, in_one_colour, sparkline
 from burnmon.frame.segments import Line, width_of
 from burnmon.live.snapshot import Chart, Snapshot
+from burnmon.records import ExtraUsage, Window
 
 SHARES = st.floats(0, 2, allow_nan=False)
 
@@ -275,9 +277,9 @@ def test_low_pane_is_filled() -> None:
     """A low pane uses what the limits leave for burn, counts and sessions."""
     rows = once(example.snapshot(), 100, 8).split("\n")
     assert rows[1].startswith(" Claude 7d")
-    assert "$0.42/min" in rows[5]
-    assert "2 burning · 1 waiting for you · 4 idle" in rows[6]
-    assert "● api" in rows[7]
+    assert rows[5].startswith(" Budget day")
+    assert "$0.42/min" in rows[6]
+    assert "2 burning · 1 waiting for you · 4 idle" in rows[7]
 
 
 def test_unknown_limit_has_no_bar() -> None:
@@ -290,6 +292,48 @@ def test_unknown_limit_has_no_bar() -> None:
     assert "unknown  the last reading is older than the window · read 4 m ago" in row
     assert not set("━╸┃?") & set(row)
     assert "──" not in row
+
+
+def window_line(window: Window) -> str:
+    """The row of one window among those of the example."""
+    row = replace(example.limit("Shown", window), window=window)
+    shown = replace(example.snapshot(), limits=(row,))
+    return once(shown, 120, 36).split("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        pytest.param({}, ["≥37 %", "$12.84 of $35 today", "$19–27 tonight"], id="safe"),
+        pytest.param({"unpriced": 0}, [" 37 %"], id="all is priced"),
+        pytest.param({"kind": "week"}, ["$12.84 of $35", "$19–27 by"], id="a week"),
+        pytest.param(
+            {"verdict": "reached", "spent": Decimal(38)},
+            ["OVER BUDGET", "$3.00 over"],
+            id="passed",
+        ),
+    ],
+)
+def test_budget_row(more: dict[str, Any], words: list[str]) -> None:
+    """A budget is told in dollars, and never that anything stops."""
+    line = window_line(replace(example.budget(), **more))
+    assert all(word in line for word in words)
+    assert "REACHED" not in line
+
+
+def test_extra_usage_row() -> None:
+    """A limit that did not stop the work says what went on beyond it."""
+    reached = example.limit_reached().limits[0].window
+    assert "nothing left" in window_line(reached)
+    extra = ExtraUsage(example.NOW, 4.1)
+    assert "extra $4.10" in window_line(replace(reached, extra=extra))
+
+
+def test_estimate_stands_apart() -> None:
+    """What was presumably added follows the stated share, in a column of its own."""
+    rows = once(example.snapshot(), 120, 36).split("\n")
+    assert " 61 % +1.4  resets" in rows[3]
+    assert " 83 %       resets" in rows[2]
 
 
 def test_columns_are_aligned() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count as counting
 from pathlib import Path
 from typing import Any
@@ -586,3 +587,13 @@ def test_index_that_a_kill_left_out_is_made_good(
         assert homes.rows(ledger, home) == whole
         indexes = ledger._db.execute("SELECT name FROM sqlite_master").fetchall()
         assert ("request_key",) in indexes
+
+
+def test_accounts(tmp_path: Path) -> None:
+    """Each session with a line in the span belongs to the account of its files."""
+    with homes.absorbed(tmp_path, homes.claude_files()) as ledger:
+        early = datetime(2000, 1, 1, tzinfo=UTC)
+        assert set(ledger.accounts(early).values()) == {"home"}
+        made = {each.session_id for each in ledger.requests()}
+        assert made <= set(ledger.accounts(early))
+        assert ledger.accounts(datetime(2100, 1, 1, tzinfo=UTC)) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ KEYS = {
     "verdict",
     "reason",
     "remedy",
+    "spent_usd",
+    "allowance_usd",
+    "unpriced_requests",
+    "exchange",
+    "headroom",
+    "extra_usage",
 }
 
 
@@ -229,3 +236,110 @@ def test_text_fits(
     args = Namespace(agent=None, json=False, check=False)
     assert command.run(args, settings, NOW) == cli.OK
     assert all(len(line) <= 40 for line in capsys.readouterr().out.splitlines())
+
+
+# --- estimates and budgets -----------------------------------------------------------
+
+
+def dollar(minutes: float, model: str = "claude-opus-4-5") -> Sighting:
+    """A request of so many minutes ago that costs a dollar."""
+    return Sighting(
+        key=int(minutes * 60),
+        at=round((NOW - timedelta(minutes=minutes)).timestamp() * 1000),
+        standing=COUNTED,
+        origin="",
+        model=model,
+        input=0,
+        output=40_000,
+        cache_read=0,
+        cache_write_5m=0,
+        cache_write_1h=0,
+        web_searches=0,
+        final=True,
+        speed="",
+        region="",
+        session_id="S1",
+        subagent="",
+        project="/code/api",
+        branch="main",
+        version="1",
+    )
+
+
+def worked(*more: Sighting) -> Ledger:
+    """A ledger of earlier windows in which a dollar took a percent, and of this one."""
+    readings, made = [reading(0.5, ago=50)], list(more)
+    for window in range(1, 6):
+        begin = 200 + 300 * window
+        for count in range(0, 91, 3):
+            minutes = begin - 2 * count
+            left = 100 - 300 * window
+            readings.append(reading(count / 300, ago=minutes, left=left))
+            made += [dollar(minutes + 1)] if count else []
+    ledger = Ledger(None)
+    now = round(NOW.timestamp() * 1000)
+    state = FileState("claude", "", "/x", trail=Trail("S1", last_at=now))
+    facts = Facts(sightings=made, readings=readings)
+    ledger.absorb([(state, facts)])
+    return ledger
+
+
+def configured(home: Path, toml: str = "") -> Settings:
+    """The settings of a person with this config file."""
+    file = home / "config.toml"
+    file.write_text(toml)
+    environ = {"HOME": str(home), "TZ": "UTC", "BURNMON_CONFIG": str(file)}
+    return config.load({}, environ)
+
+
+def test_live_estimate(tmp_path: Path) -> None:
+    """What was spent since the reading is a share beside the stated one."""
+    ledger = worked(dollar(49), dollar(20))
+    found = command.ask(ledger, "", NOW, configured(tmp_path), live=True)
+    (window,) = command.document(found)["windows"]
+    assert window["used_percent"] == 50
+    assert window["used_percent_live"] == pytest.approx(52, abs=0.1)
+    assert window["exchange"]["percent_per_usd"] == pytest.approx(1, rel=0.1)
+    assert window["headroom"]["requests"] == pytest.approx(48, rel=0.1)
+    assert window["headroom"]["minutes"] is None
+    assert "50 % +2.0 used" in shown(found)
+    assert "more requests like the last 100" in shown(found)
+
+
+def test_live_estimate_without_a_price_is_null(tmp_path: Path) -> None:
+    """A request that cannot be priced leaves the estimate unknown."""
+    ledger = worked(dollar(20, "somebody-elses-model"))
+    found = command.ask(ledger, "", NOW, configured(tmp_path), live=True)
+    (window,) = command.document(found)["windows"]
+    assert window["used_percent"] == 50
+    assert window["used_percent_live"] is None
+    assert window["headroom"] is None
+
+
+def test_extra_usage(tmp_path: Path) -> None:
+    """Work that goes on after the limit is told in dollars."""
+    ledger = worked(dollar(20), dollar(10))
+    ledger.absorb([(FileState("recordings", "", "/r"), Facts(readings=[*REACHED]))])
+    found = command.ask(ledger, "", NOW, configured(tmp_path), live=True)
+    (window,) = command.document(found)["windows"]
+    assert window["extra_usage"] is None
+    late = replace(reading(1.0), observed_at=NOW - timedelta(minutes=30))
+    ledger.absorb([(FileState("recordings", "", "/r"), Facts(readings=[late]))])
+    found = command.ask(ledger, "", NOW, configured(tmp_path), live=True)
+    (window,) = command.document(found)["windows"]
+    assert window["extra_usage"]["cost_usd"] == 2
+    assert "reached, on extra usage: $2.00 since" in shown(found)
+
+
+def test_budgets(tmp_path: Path) -> None:
+    """Budgets stand below the limits, with dollars; they hold for every agent."""
+    own = configured(tmp_path, "[budgets]\nday = 5\n[budgets.projects.web]\nday = 1\n")
+    ledger = worked(dollar(20), dollar(10, "somebody-elses-model"))
+    found = command.ask(ledger, "", NOW, own)
+    *_, day, web = command.document(found)["windows"]
+    assert (day["label"], web["label"]) == ("Budget day", "Budget web day")
+    assert (day["allowance_usd"], day["verdict"]) == (5, "reached")
+    assert (day["unpriced_requests"], web["spent_usd"]) == (1, 0)
+    assert "over budget" in shown(found)
+    assert "of $5 + 1 unpriced" in shown(found)
+    assert len(command.ask(ledger, "codex", NOW, own).windows) == 2

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from burnmon.cli.status import fields, filled
 from burnmon.live import status
-from burnmon.records import UsageError
+from burnmon.records import BUDGET, UsageError
 from burnmon.text import cells
 
 JSON = st.recursive(
@@ -281,3 +281,25 @@ def test_unknown_field_names_the_nearest() -> None:
     """The refusal lists the fields and names the nearest."""
     with pytest.raises(UsageError, match="known: used, today; did you mean 'used'"):
         filled("{uesd}", {"used": "83%", "today": ""})
+
+
+def test_budgets_come_last_and_are_named() -> None:
+    """Budgets of one's own follow the limits; an only agent needs no name beside."""
+    day = window("Claude 5h", 86, "safe", agent="budget", kind="day")
+    api = window("Claude 5h", 120, "reached", agent="budget", kind="day", account="api")
+    shown = state(day, window("Claude 5h", 61, "safe"), api)
+    expected = "5h 61% safe · Budget day 86% safe · Budget api day 120% over budget"
+    assert line(shown) == expected
+
+
+def test_budgets_have_one_name() -> None:
+    """The state, which loads no records, names budgets as they do."""
+    assert status.BUDGET == BUDGET
+
+
+def test_state_has_the_live_estimate() -> None:
+    """The state tells what is presumably used by now, or null where nobody knows."""
+    windows = status.state_of(snapshot(), 0)["windows"]
+    told = {each["label"]: each["used_percent_live"] for each in windows}
+    assert told["Claude 5h"] == 62.4
+    assert told["Codex 5h"] is None

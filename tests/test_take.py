@@ -352,7 +352,7 @@ RISING = [reading(0.05 * n, 60 - 5 * n) for n in range(12)]
             RISING, r"Claude 5h runs out \d\d:\d\d–12:31", "alarm", id="runs out"
         ),
         pytest.param(
-            [reading(1.0)],
+            [reading(1.0, 1)],
             "Claude 5h reached, resets 12:31",
             "alarm",
             id="reached",

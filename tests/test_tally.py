@@ -52,6 +52,9 @@ def sums(of: Tally) -> dict[str, object]:
     return {
         "minutes": filled(of.minutes),
         "hours": filled(of.hours),
+        "projects": {
+            name: filled(each) for name, each in of.projects.items() if filled(each)
+        },
         "unpriced": {model: n for model, n in of.unpriced.items() if n},
         "sessions": {
             name: (

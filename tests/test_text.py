@@ -230,3 +230,42 @@ def test_cells(word: str) -> None:
 def test_whole(width: int, words: str) -> None:
     """Phrases are dropped whole, from the end; only the first is ever cut."""
     assert text.whole("one · two · three", width) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0.4, "less than one more request like the last 100"),
+        (1.2, "≈ 1 more request like the last 100"),
+        (11.4, "≈ 11 more requests like the last 100"),
+        (143.0, "≈ 140 more requests like the last 100"),
+        (1278.0, "≈ 1,300 more requests like the last 100"),
+        (12_780.0, "≈ 13 k more requests like the last 100"),
+    ],
+)
+def test_more_requests(count: float, words: str) -> None:
+    """What is left is told to two digits: it is an estimate."""
+    assert text.more_requests(count, 100) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "+0"), (0.0006, "+0.1"), (0.014, "+1.4"), (0.123, "+12")],
+)
+def test_points(share: float, words: str) -> None:
+    """Points that are added carry their sign."""
+    assert text.points(share) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        ("4.1", "6.749", "$4.10–6.75"),
+        ("19.2", "27", "$19–27"),
+        ("27", "27.3", "$27"),
+        ("1155", "2410", "$1.2–2.4 k"),
+    ],
+)
+def test_money_between(low: str, high: str, words: str) -> None:
+    """Two amounts are one range, with cents while they matter."""
+    assert text.money_between(Decimal(low), Decimal(high)) == words

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 NEAR_PERCENT = 90
 """Percent used from which a window is near its limit, whatever the forecast says."""
-BUDGET = "budget"
-"""The agent of a window that counts one's own money: it holds for every agent."""
 LEVELS = {
     cli.OK: "fine",
     cli.NEAR_LIMIT: "near",
@@ -194,7 +192,7 @@ def counted(figures: State, agent: str) -> list[Window]:
 
 
 def _own(window: Window) -> bool:
-    return window.get("agent") == BUDGET
+    return window.get("agent") == status.BUDGET
 
 
 def _known(answers: list[Answer]) -> list[Answer]:
@@ -241,7 +239,7 @@ def _of_files(settings: Settings, now: datetime, agent: str) -> State:
     from burnmon.cli.catchup import caught_up
 
     with caught_up(settings, now) as (ledger, _):
-        return limits.figures(limits.ask(ledger, agent, now))
+        return limits.figures(limits.ask(ledger, agent, now, settings))
 
 
 def _missing(figures: State, agent: str) -> list[Mapping[str, Any]]:

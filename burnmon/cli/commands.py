@@ -175,7 +175,11 @@ COMMANDS = {
         "used_percent_live, resets_at, observed_at, source, confidence,\n"
         "forecast: {used_percent_at_reset: {p10, p50, p90}, exhaustion_probability,\n"
         "exhausted_at: {p10, p50, p90} | null, method, confidence}, binding, verdict,\n"
-        "label, resets_at_epoch, observed_at_epoch, reason, remedy}],\n"
+        "label, resets_at_epoch, observed_at_epoch, reason, remedy,\n"
+        "spent_usd, allowance_usd, unpriced_requests,\n"
+        "exchange: {percent_per_usd, p25, p75, rises, windows, doubt} | null,\n"
+        "headroom: {cost_usd, requests, like_last_requests, minutes} | null,\n"
+        "extra_usage: {since, cost_usd} | null}]; budgets have the agent budget.\n"
         "missing: [{agent, reason, remedy, estimated_resets_at,\n"
         "estimated_resets_at_epoch}],\n"
         "credits: [{agent, account, spent_usd, allowance_usd, observed_at, source}]",

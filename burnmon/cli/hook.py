@@ -140,8 +140,9 @@ def _of_files(
     from burnmon.cli import limits
     from burnmon.cli.catchup import glanced
 
-    with glanced(config.load(flags, environ), MOST_BYTES) as ledger:
-        found = limits.ask(ledger, "claude", now)
+    settings = config.load(flags, environ)
+    with glanced(settings, MOST_BYTES) as ledger:
+        found = limits.ask(ledger, "claude", now, settings)
         return check.counted(limits.figures(found), "claude")
 
 
@@ -159,7 +160,7 @@ def _of_session(
     return [
         each
         for each in windows
-        if each.get("agent") == check.BUDGET or each.get("account") == account
+        if each.get("agent") == status.BUDGET or each.get("account") == account
     ]
 
 

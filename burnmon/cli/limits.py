@@ -11,19 +11,23 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
 from burnmon.cli.check import judge, nearness
+from burnmon.cli.estimates import budgets, with_estimates
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
 from burnmon.live.snapshot import LimitRow
 from burnmon.live.status import window_fields
 from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY, SHOWN
-from burnmon.records import Credits, Forecast, Window
+from burnmon.records import BUDGET, Credits, Exchange, Forecast, Headroom, Window
+from burnmon.usage import pricing
 from burnmon.usage.credits import known_credits
+from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.limits import estimated_window, stretches, windows
 
@@ -53,7 +57,7 @@ class Limits:
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
     """Print the limits, or only answer by the exit code."""
     with caught_up(settings, now) as (ledger, _):
-        found = ask(ledger, args.agent or "", now)
+        found = ask(ledger, args.agent or "", now, settings, live=not args.check)
     if args.check:
         return judge(figures(found), "", nearness(), now).code
     if args.json:
@@ -66,14 +70,32 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     return cli.OK
 
 
-def ask(ledger: Ledger, agent: str, now: datetime) -> Limits:
-    """The limits of one agent or, if it is empty, of all, as one ledger knows them."""
+def ask(
+    ledger: Ledger,
+    agent: str,
+    now: datetime,
+    settings: Settings | None = None,
+    live: bool = False,
+) -> Limits:
+    """The limits of one agent or, if it is empty, of all, as one ledger knows them.
+
+    ``settings`` tell of budgets, which hold for every agent. ``live`` adds what was
+    spent since the readings, by the prices that ``settings`` tell too.
+    """
     readings = [
         each
         for each in ledger.readings(now - HORIZON)
         if each.observed_at <= now and agent in ("", each.agent)
     ]
-    found = [window for window, _ in windows(stretches(readings), now)]
+    known = stretches(readings)
+    newest = windows(known, now)
+    found = [window for window, _ in newest]
+    budgeted: tuple[Window, ...] = ()
+    if settings is not None and (live or settings.budgets):
+        prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
+        budgeted = budgets(ledger, settings, prices, now)
+        if live:
+            found = with_estimates(newest, known, ledger, prices, now)
     trails = ledger.trails(now - SHOWN)
     working = {name for name, _, _ in trails}
     stated = {window.agent for window in found}
@@ -83,7 +105,7 @@ def ask(ledger: Ledger, agent: str, now: datetime) -> Limits:
         if name in REMEDY and agent in ("", name)
     ]
     return Limits(
-        tuple(window for window in found if not _forgotten(window, now)),
+        (*(each for each in found if not _forgotten(each, now)), *budgeted),
         tuple(silent),
         bool(ledger.known()),
         _five_hours_until(ledger, now) if "claude" in silent else None,
@@ -157,7 +179,7 @@ def _fields(window: Window) -> dict[str, Any]:
         "label": window_label(window),
         "window_minutes": window.window_minutes,
         "used_percent": _percent(window.used),
-        "used_percent_live": None,
+        "used_percent_live": _percent(live(window)),
         "resets_at": window.resets_at,
         "resets_at_epoch": _epoch(window.resets_at),
         "observed_at": window.observed_at,
@@ -169,6 +191,48 @@ def _fields(window: Window) -> dict[str, Any]:
         "verdict": window.verdict,
         "reason": window.reason,
         "remedy": remedy(window),
+        "spent_usd": _dollars(window.spent),
+        "allowance_usd": _dollars(window.allowance),
+        "unpriced_requests": window.unpriced,
+        "exchange": window.exchange and _exchange(window.exchange),
+        "headroom": window.headroom and _headroom(window.headroom),
+        "extra_usage": window.extra
+        and {"since": window.extra.since, "cost_usd": _cents(window.extra.dollars)},
+    }
+
+
+def live(window: Window) -> float | None:
+    """Share presumably used by now; None where the estimate cannot be trusted."""
+    if window.used is None or window.live is None:
+        return None
+    return window.used + window.live
+
+
+def _dollars(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
+
+
+def _cents(amount: float | None) -> float | None:
+    return None if amount is None else round(amount, 4)
+
+
+def _exchange(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "percent_per_usd": round(exchange.rate * 100, 4),
+        "p25": round(exchange.low * 100, 4),
+        "p75": round(exchange.high * 100, 4),
+        "rises": exchange.points,
+        "windows": exchange.windows,
+        "doubt": exchange.doubt,
+    }
+
+
+def _headroom(room: Headroom) -> dict[str, Any]:
+    return {
+        "cost_usd": round(room.dollars, 4),
+        "requests": room.requests and round(room.requests, 1),
+        "like_last_requests": room.like,
+        "minutes": room.lasts and round(room.lasts / timedelta(minutes=1), 1),
     }
 
 
@@ -213,6 +277,8 @@ def lines(found: Limits, now: datetime, zone: str) -> Iterator[str]:
         mark = "▸" if window.binding else " "
         yield f"{mark} {text.pad(label, wide)}  {_figures(window, now, zone)}"
         yield f"  {' ' * wide}  {_origin(window, now)}"
+        if words := " · ".join(_estimates(window, now)):
+            yield f"  {' ' * wide}  {words}"
     for name in found.missing:
         reason, command = REMEDY[name]
         yield f"  {text.pad(name.capitalize(), wide)}  unknown: {reason}; {command}"
@@ -231,18 +297,41 @@ def lines(found: Limits, now: datetime, zone: str) -> Iterator[str]:
         yield "▸ stops the work first"
 
 
+def _estimates(window: Window, now: datetime) -> tuple[str, ...]:
+    """What is presumed since the reading, and what is left by the same estimate."""
+    if window.used is None or window.used >= 1 or window.exchange is None:
+        return ()
+    words, rests = live_words(window)
+    return (f"live {words}: {rests}", *headroom_words(window, now))
+
+
 def _figures(window: Window, now: datetime, zone: str) -> str:
     if window.used is None or window.resets_at is None:
         return f"unknown: {window.reason}; {remedy(window)}"
     left = text.countdown(window.resets_at - now)
-    resets = f"resets {text.clock(window.resets_at, zone, now)} (in {left})"
-    return f"{text.share(window.used):>5} used  {resets}  {_verdict(window, now, zone)}"
+    at = text.clock(window.resets_at, zone, now)
+    resets = f"resets {at} (in {left})"
+    used = f"{text.share(window.used):>5} used"
+    if window.agent == BUDGET:
+        used = f"{used}  {_spent(window)}"
+    elif window.live:
+        used = f"{text.share(window.used):>5} {text.points(window.live)} used"
+    return f"{used}  {resets}  {_verdict(window, now, zone)}"
+
+
+def _spent(window: Window) -> str:
+    allowance = text.money(window.allowance).removesuffix(".00")
+    words = f"{text.money(window.spent)} of {allowance}"
+    return f"{words} + {window.unpriced} unpriced" if window.unpriced else words
 
 
 def _verdict(window: Window, now: datetime, zone: str) -> str:
     forecast = window.forecast
     if window.verdict == "reached":
-        return "reached"
+        if window.agent == BUDGET:
+            return "over budget"
+        extra = extra_words(window, zone, now)
+        return f"reached, on extra usage: {extra}" if extra else "reached"
     if forecast is None:
         return window.reason
     chance = text.share(forecast.exhaustion_probability)
@@ -257,6 +346,9 @@ def _verdict(window: Window, now: datetime, zone: str) -> str:
 
 def _origin(window: Window, now: datetime) -> str:
     seen = window.observed_at
+    if window.agent == BUDGET:
+        by = f"; forecast by {window.forecast.method}" if window.forecast else ""
+        return text.plain(f"yours: list prices of the ledger's requests{by}")
     stated = "never stated" if seen is None else f"stated {text.ago(seen, now)}"
     forecast = None if window.verdict == "reached" else window.forecast
     by = f"; forecast ({forecast.confidence}) by {forecast.method}" if forecast else ""

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from burnmon.demo import day
-from burnmon.demo.script import START, ZONE
+from burnmon.demo.script import BUDGETS, START, ZONE
+from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.snapshot import Health, Place, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
+from burnmon.records import LimitReading, Session
 from burnmon.usage import pricing
+from burnmon.usage.budgets import budget_windows
+from burnmon.usage.headroom import Learned
 from burnmon.usage.limits import stretches
 
 __all__ = ["START", "ZONE", "Recording", "feed", "snapshot"]
@@ -45,19 +49,32 @@ class Recording:
         self._tally.load(self._requests[self._loaded : until])
         self._loaded = until
         made = self._requests[:until]
+        readings = day.readings(made, now)
         sessions = day.sessions(made, now)
         newest = max(each.last_at for each in sessions.values() if each.last_at)
         known = Known(
             sessions=sessions,
-            stretches=stretches([*self._past, *day.readings(made, now)]),
+            stretches=stretches([*self._past, *readings]),
             alive={},
             marks=day.marks(now),
             health=Health(newest, watching=True),
             scan=None,
             places=PLACES,
             zone=ZONE,
+            learned=self._learned(sessions, readings, now),
+            budgets=budget_windows(BUDGETS, self._tally.projects, (), ZONE, now),
         )
         return take(known, self._tally, now)
+
+    def _learned(
+        self,
+        sessions: Mapping[str, Session],
+        readings: Iterable[LimitReading],
+        now: datetime,
+    ) -> Learned:
+        """What a dollar takes; earlier windows are not those of earlier requests."""
+        accounts = Accounts(self._tally, sessions, self._instants[0], now)
+        return learn_from(accounts, stretches(readings))
 
 
 def snapshot(at: datetime = START) -> Snapshot:

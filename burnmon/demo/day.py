@@ -122,12 +122,16 @@ def _past(gauge: Gauge) -> Iterator[LimitReading]:
 def _stated(
     gauge: Gauge, made: Sequence[Request], now: datetime
 ) -> Iterator[LimitReading]:
-    """Whole percents, stated with each answer, that rise with the work done."""
+    """Whole percents, stated with answers, that rise with the work done."""
     used, start, last = 0, gauge.starts_at, min(now, gauge.resets_at)
+    due = start
     percents: dict[int, tuple[datetime, datetime]] = {}
     for request in made:
         if request.agent == gauge.agent and start <= request.at <= last:
             used += request.usage.output
+            if request.at < due:
+                continue
+            due = request.at + gauge.every
             percent = min(100, used * 100 // gauge.full)
             first, _ = percents.get(percent, (request.at, request.at))
             percents[percent] = (first, request.at)

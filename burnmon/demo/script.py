@@ -12,6 +12,8 @@ from random import Random
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from burnmon.config import Budget
+
 ZONE = "Europe/Berlin"
 TODAY = date(2026, 11, 17)
 START = datetime(2026, 11, 17, 13, 32, 7, tzinfo=UTC)
@@ -240,6 +242,8 @@ class Gauge:
     full: int
     """Output tokens that would fill it; vendors publish no such number, we invent."""
     source: str
+    every: timedelta = timedelta(0)
+    """The vendor's word is heard this seldom; in between, it is estimated."""
     past: tuple[tuple[float, float], ...] = ()
     """Earlier windows, the newest first: share used by now, and added after that."""
 
@@ -254,6 +258,8 @@ class Gauge:
         return self.resets_at - self.length
 
 
+SELDOM = timedelta(minutes=4)
+
 GAUGES = (
     Gauge(
         "claude",
@@ -262,6 +268,7 @@ GAUGES = (
         instant("17:00"),
         916_500,
         "statusline",
+        SELDOM,
         (
             (0.73, 0.27),
             (0.44, 0.14),
@@ -282,6 +289,7 @@ GAUGES = (
         instant("21:00", -2),
         5_180_000,
         "statusline",
+        SELDOM,
         (
             (0.71, 0.19),
             (0.66, 0.14),
@@ -300,7 +308,7 @@ GAUGES = (
         instant("14:30:20"),
         870_000,
         "codex rollout",
-        ((0.11, 0.09), (0.20, 0.12), (0.08, 0.16), (0.17, 0.06), (0.13, 0.11)),
+        past=((0.11, 0.09), (0.20, 0.12), (0.08, 0.16), (0.17, 0.06), (0.13, 0.11)),
     ),
     Gauge("codex", "primary", 300, instant("19:32:36"), 870_000, "codex rollout"),
     Gauge(
@@ -310,7 +318,7 @@ GAUGES = (
         instant("09:00", -5),
         1_575_000,
         "codex rollout",
-        (
+        past=(
             (0.29, 0.20),
             (0.34, 0.16),
             (0.25, 0.27),
@@ -322,3 +330,6 @@ GAUGES = (
 )
 """The limits of the day. Codex' five hours end a minute before ``START``: until its
 next answer nobody knows what is used."""
+
+BUDGETS = (Budget("day", 60.0),)
+"""What Sam wants to spend at most."""

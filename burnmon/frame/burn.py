@@ -15,7 +15,7 @@ from burnmon.text import clock, day, money, plain, rate, share, span, tokens
 
 NARROW = 60
 """Up to this width there is no chart."""
-_FIGURES_WIDTH = 34
+_FIGURES_WIDTH = 39
 FIGURES_FROM = 76
 """Columns from which figures stand beside the chart instead of in one line above."""
 _AXIS = 6
@@ -128,11 +128,23 @@ def figures(snapshot: Snapshot) -> list[Line]:
             Segment(f" + {tokens(burn.cache_reads_per_minute)} cache reads", "dim"),
         ],
         _today(burn),
+        *_headroom(snapshot),
         _cache(burn),
     ]
     if snapshot.unpriced_models:
         names = ", ".join(map(plain, snapshot.unpriced_models))
         lines.append([Segment(f"no price: {names}", "attention")])
+    return lines
+
+
+def _headroom(snapshot: Snapshot) -> list[Line]:
+    """What is left of the first window that binds and whose estimate can be trusted."""
+    bound = (row for row in snapshot.limits if row.window.binding and row.headroom)
+    row = next(bound, None)
+    if row is None:
+        return []
+    lines = [[Segment(plain(words))] for words in row.headroom]
+    lines[-1].append(Segment(f" · {plain(row.label)}", "dim"))
     return lines
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from textwrap import wrap
 
-from burnmon.frame.limits import outcome, resets, used, verdict
+from burnmon.frame.limits import outcome, resets, spent, used, verdict
 from burnmon.frame.segments import Line, Segment
 from burnmon.frame.session_cells import Place, doing
 from burnmon.frame.view import (
@@ -103,6 +103,8 @@ def _limit(window: Window, snapshot: Snapshot) -> Facts:
     if window.used is None:
         return [*facts, ("unknown", plain(window.reason))]
     facts.append(("used", used(window)))
+    if words := spent(window, 99):
+        facts.append(("spent", words))
     if window.forecast is not None:
         facts.append(("forecast", outcome(window, snapshot)))
     return [*facts, ("verdict", verdict(window).lower())]

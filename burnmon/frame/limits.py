@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.burn import NARROW
@@ -10,7 +11,7 @@ from burnmon.frame.graph import bar
 from burnmon.frame.segments import Line, Segment, columns, fitted, styled, width_of
 from burnmon.frame.view import LIMITS, View, limit_key, position, window_on_screen
 from burnmon.live.snapshot import LimitRow, MissingLimit, Snapshot
-from burnmon.records import Forecast, Window
+from burnmon.records import BUDGET, Forecast, Window
 from burnmon.text import (
     age,
     between,
@@ -18,12 +19,17 @@ from burnmon.text import (
     clock,
     clock_range,
     countdown,
+    money,
+    money_between,
     plain,
+    points,
     share,
     whole,
 )
 
 _LONGEST_BAR = 120
+_LEAST = 0.0005
+"""The smallest share that is shown as one that was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ def verdict(window: Window, width: int = 13) -> str:
     words = {"safe": "safe", "watch": "watch", "runs_out": "RUNS OUT"}
     words |= {"reached": "REACHED", "unknown": "unknown"}
     word = words[window.verdict]
+    if window.verdict == "reached" and window.agent == BUDGET:
+        return "OVER BUDGET" if width >= 11 else "OVER"
     uncertain = window.verdict in ("watch", "runs_out") and width >= 13
     if window.forecast is None or not uncertain:
         return word
@@ -83,8 +91,16 @@ def verdict(window: Window, width: int = 13) -> str:
 
 
 def used(window: Window) -> str:
-    """The used share; ``≈`` when it is an estimate of ours."""
+    """The used share; ``≈`` when it is an estimate of ours, ``≥`` a lower bound."""
+    if window.agent == BUDGET:
+        return ("≥" if window.unpriced else "") + share(window.used)
     return ("" if window.confidence == "official" else "≈") + share(window.used)
+
+
+def live(window: Window) -> str:
+    """What was presumably added since the reading; empty if nothing, or not known."""
+    added = window.live or 0.0
+    return points(added) if added >= _LEAST else ""
 
 
 def resets(window: Window, snapshot: Snapshot, width: int) -> str:
@@ -99,16 +115,58 @@ def resets(window: Window, snapshot: Snapshot, width: int) -> str:
     return at
 
 
+_PERIODS = {"day": "today", "week": "this week", "month": "this month"}
+
+
+def spent(window: Window, width: int) -> str:
+    """Dollars of a window that counts them, as far as the words fit; else empty."""
+    if window.spent is None or window.allowance is None:
+        return ""
+    amount, allowance = money(window.spent), money(window.allowance)
+    short = f"{amount} of {allowance.removesuffix('.00')}"
+    more = f" + {window.unpriced} unpriced" if window.unpriced else ""
+    period = _PERIODS.get(window.kind, "") if window.agent == BUDGET else ""
+    forms = (f"{short} {period}{more}", f"{short}{more}", f"{short} {period}", short)
+    return next((form for form in forms if cells(form) <= width), amount)
+
+
 def outcome(window: Window, snapshot: Snapshot) -> str:
     """Where the window is heading, in words."""
     if window.verdict == "reached":
-        return "nothing left"
+        return _beyond(window)
     forecast = window.forecast
     if forecast is None:
         return "no forecast" if window.used is not None else ""
+    if window.agent == BUDGET and window.verdict == "safe":
+        return _heading(window, forecast, snapshot)
     if window.verdict != "safe" and forecast.exhausted_at is not None:
         return "out " + _exhaustion(forecast, snapshot)
     return between(forecast.p10, forecast.p90) + " at reset"
+
+
+def _beyond(window: Window) -> str:
+    """What a window that is full came to beside its limit."""
+    if window.agent == BUDGET and window.spent and window.allowance:
+        return f"{money(window.spent - window.allowance)} over"
+    if window.extra is None:
+        return "nothing left"
+    if window.extra.dollars is None:
+        return "extra, unpriced"
+    return f"extra {money(Decimal(str(window.extra.dollars)))}"
+
+
+def _heading(window: Window, forecast: Forecast, snapshot: Snapshot) -> str:
+    """Dollars that a budget will presumably have seen at its end."""
+    assert window.allowance is not None
+    assert window.resets_at is not None
+    low, high = (
+        window.allowance * Decimal(str(each)) for each in (forecast.p10, forecast.p90)
+    )
+    end = clock(window.resets_at, snapshot.zone, snapshot.now)
+    range_ = money_between(low, high)
+    if window.kind == "day":
+        return f"{range_} tonight"
+    return f"{range_} by {end.removesuffix(' 00:00')}"
 
 
 def _exhaustion(forecast: Forecast, snapshot: Snapshot) -> str:
@@ -119,6 +177,8 @@ def _exhaustion(forecast: Forecast, snapshot: Snapshot) -> str:
 
 def source(window: Window, snapshot: Snapshot) -> str:
     """How the share is known, and how old the reading is."""
+    if window.agent == BUDGET:
+        return "yours"
     words = {"official": "official", "local_estimate": "estimate"}
     how = words.get(window.confidence, window.confidence)
     if window.observed_at is None:
@@ -138,35 +198,52 @@ def limit_line(row: LimitRow, snapshot: Snapshot, width: int) -> Line:
     label = label_width(snapshot)
     if row.window.used is None:
         return fitted(_unknown(row, snapshot, label, width), width)
-    room = width - label - 8
+    added = live_width(snapshot)
+    room = width - label - 8 - added
     wording = next(
         (words for words in WORDINGS if room - words.width >= words.bar),
         WORDINGS[-1],
     )
     size = min(_LONGEST_BAR, max(0, room - wording.width))
-    return fitted([*_gauge(row, label, size), *_words(row, snapshot, wording)], width)
+    gauge = _gauge(row, label, size, added)
+    return fitted([*gauge, *_words(row, snapshot, wording)], width)
 
 
-def _gauge(row: LimitRow, label: int, size: int) -> Line:
+def live_width(snapshot: Snapshot) -> int:
+    """Cells of the estimates beside the shares, where any row has one."""
+    words = [live(row.window) for row in snapshot.limits]
+    longest = max(map(cells, words), default=0)
+    return longest + 1 if longest else 0
+
+
+def _gauge(row: LimitRow, label: int, size: int, added: int) -> Line:
     window, style = row.window, level(row.window)
     name = Segment(plain(row.label), "strong" if window.binding else "")
     figure = Segment(used(window), f"strong {style}")
     gauge = bar(window.used, row.elapsed, size, style)
-    return [*columns([(name, label)]), Segment(" "), *gauge, *columns([(figure, -6)])]
+    line = [*columns([(name, label)]), Segment(" "), *gauge, *columns([(figure, -6)])]
+    estimate = Segment(f" {live(window)}", "dim")
+    return [*line, *columns([(estimate, added)])] if added else line
 
 
 def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
     window = row.window
+    middle = _middle(window, snapshot, wording.resets)
     style = level(window)
     loud = "strong " if style in ("attention", "alarm") else ""
     table = [
-        (Segment(resets(window, snapshot, wording.resets), "dim"), wording.resets),
+        (Segment(middle, "dim"), wording.resets),
         (Segment(outcome(window, snapshot)), wording.outcome),
         (Segment(verdict(window, wording.verdict), loud + style), wording.verdict),
         (Segment(source(window, snapshot), "dim"), -wording.source),
     ]
     shown = [(segment, size) for segment, size in table if size]
     return [Segment("  "), *columns(shown)] if shown else []
+
+
+def _middle(window: Window, snapshot: Snapshot, width: int) -> str:
+    """What is spent of money, or else when a window starts anew."""
+    return spent(window, width) or resets(window, snapshot, width)
 
 
 def _unknown(row: LimitRow, snapshot: Snapshot, label: int, width: int) -> Line:
@@ -195,9 +272,10 @@ def stacked(row: LimitRow, snapshot: Snapshot, width: int) -> list[Line]:
         why = [Segment("  " + _why_unknown(window, snapshot, width - 2), "dim")]
         return [fitted(_unknown(row, snapshot, label, 0), width), fitted(why, width)]
     word = Segment("  " + verdict(window), f"strong {level(window)}")
-    size = max(0, width - label - 8 - 15)
-    first = [*_gauge(row, label, size), word]
-    until, then = resets(window, snapshot, 23), outcome(window, snapshot)
+    added = live_width(snapshot)
+    size = max(0, width - label - 8 - 15 - added)
+    first = [*_gauge(row, label, size, added), word]
+    until, then = _middle(window, snapshot, 23), outcome(window, snapshot)
     second = [Segment(f"  {until} · ", "dim"), Segment(then)]
     return [fitted(first, width), fitted(second, width)]
 
@@ -256,7 +334,8 @@ def _row(line: Line, width: int, *, active: bool) -> Line:
 
 def _summary(snapshot: Snapshot) -> Line:
     """How many windows stop the work, when any does; else what the notch means."""
-    verdicts = [row.window.verdict for row in snapshot.limits]
+    limits = [row.window for row in snapshot.limits if row.window.agent != BUDGET]
+    verdicts = [window.verdict for window in limits]
     reached, out = verdicts.count("reached"), verdicts.count("runs_out")
     if reached or out:
         noun, verb = ("limit", "runs") if (reached or out) == 1 else ("limits", "run")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from burnmon import text
 from burnmon.live.snapshot import Chart
 from burnmon.live.tally import Spend, Tally
-from burnmon.records import Window
+from burnmon.records import BUDGET, Window
 from burnmon.usage.limits import Stretch
 
 SPANS = (
@@ -36,6 +36,9 @@ def charts(
 
 def window_label(window: Window) -> str:
     """Agent, length and kind, with the account where it has a name."""
+    if window.agent == BUDGET:
+        whose = f"{window.account} " if window.account else ""
+        return text.plain(f"Budget {whose}{window.kind}")
     label = text.window_label(window.agent, window.kind, window.window_minutes)
     return text.plain(f"{label} {window.account}".rstrip())
 

@@ -16,13 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from burnmon import text
 from burnmon.config import Root, Settings
+from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
 from burnmon.live.tally import RECENT, Tally
-from burnmon.records import Alive, LedgerError, LimitReading, Mark, Session, Trail
+from burnmon.records import (
+    Alive,
+    LedgerError,
+    LimitReading,
+    Mark,
+    Session,
+    Trail,
+    Window,
+)
 from burnmon.usage import pricing
 from burnmon.usage.credits import ANSWERS, known_credits
+from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.limits import Series, Stretch, extended, series
@@ -41,6 +51,10 @@ LATE = timedelta(minutes=30)
 """How far back a reader looks for what the writer added since its last look."""
 RENEWAL = timedelta(days=1)
 """What left the horizon is forgotten this often, by loading the ledger anew."""
+LEARNING = timedelta(seconds=30)
+"""What a dollar takes from a window is learned anew this often."""
+BUDGETING = timedelta(minutes=1)
+"""Budgets are forecast anew this often while nothing is spent."""
 SET_BACK = timedelta(minutes=1)
 """A clock that goes back this far was set; less is a clock being corrected."""
 
@@ -89,6 +103,8 @@ class Engine:
         self._since = self._late = self._loaded_at = self._seen_at = now
         self._long: set[str] = set()
         self._read: dict[str, Seen] = {}
+        self._learned: tuple[datetime, Learned] | None = None
+        self._budgets: tuple[datetime, int, tuple[Window, ...]] | None = None
         self._load(now)
 
     @cached_property
@@ -115,6 +131,25 @@ class Engine:
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - READING_HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._learned = self._budgets = None
+        self._load_budgets(now)
+
+    def _load_budgets(self, now: datetime) -> None:
+        """What was spent before the horizon, as far back as budgets look.
+
+        Lines of those days that are read later count from the next renewal on.
+        """
+        if not self.settings.budgets:
+            return
+        from burnmon.usage import budgets  # for those who set some
+
+        start = budgets.since(self.settings.budgets, now, self.settings.zone)
+        if start < self._since:
+            cuts = self.tally.prices.cuts(self.ledger.models())
+            older = self.ledger.sums(
+                ["quarter", "project"], *cuts, since=start, until=self._since
+            )
+            self.tally.load_projects(older)
 
     def _load_older(self, session_ids: Iterable[str]) -> None:
         """What sessions used that began before the horizon, once for each."""
@@ -152,8 +187,9 @@ class Engine:
         self.renew(now)
 
     def complete(self, now: datetime) -> None:
-        """After the history was read: what came late of sessions that began early."""
-        if self._long:
+        """After the history was read: what came late of sessions that began early, and
+        what budgets look back on."""
+        if self._long or self.settings.budgets:
             self.renew(now)
 
     def keep_young(self, now: datetime) -> None:
@@ -333,6 +369,9 @@ class Engine:
             totals=self._totals,
             credits=known_credits(self._answers.values(), now),
             trouble=self._trouble(),
+            since=self._since,
+            learned=self._what_was_learned(now),
+            budgets=self._what_is_budgeted(now),
         )
 
     def _trouble(self) -> str:
@@ -341,6 +380,27 @@ class Engine:
             return ""
         told = (trail.memory.get("trouble") for _, _, trail in self._answers.values())
         return text.plain(next((words for words in told if words), ""))
+
+    def _what_was_learned(self, now: datetime) -> Learned:
+        if self._learned is None or abs(now - self._learned[0]) >= LEARNING:
+            accounts = Accounts(self.tally, self._sessions, self._since, now)
+            self._learned = now, learn_from(accounts, self._stretches)
+        return self._learned[1]
+
+    def _what_is_budgeted(self, now: datetime) -> tuple[Window, ...]:
+        settings, known = self.settings, self._budgets
+        if not settings.budgets:
+            return ()
+        version = self.tally.version
+        if known and known[1] == version and abs(now - known[0]) < BUDGETING:
+            return known[2]
+        from burnmon.usage.budgets import budget_windows  # for those who set some
+
+        windows = budget_windows(
+            settings.budgets, self.tally.projects, settings.paths, settings.zone, now
+        )
+        self._budgets = now, version, windows
+        return windows
 
     def _with_stated(self, session: Session) -> Session:
         """A session with what its status line stated of it."""

@@ -76,6 +76,8 @@ class LimitRow:
     elapsed: float | None
     """Share of the window that has passed, 0–1: even pace."""
     explain: tuple[str, ...] = ()
+    headroom: tuple[str, ...] = ()
+    """What is left in requests and in time, in words; empty where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

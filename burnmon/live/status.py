@@ -30,6 +30,8 @@ FRESH = timedelta(seconds=15)
 """Figures younger than this are shown whoever wrote them."""
 STALE = timedelta(minutes=5)
 """Figures older than this are not shown even if their writer lives: it is stopped."""
+BUDGET = "budget"
+"""The agent of a window that counts one's own money: it holds for every agent."""
 SEPARATOR = " · "
 _LARGEST = 1 << 20
 
@@ -132,7 +134,9 @@ def status_line(state: State, width: int, now: datetime, zone: str) -> str:
 def window_pieces(state: State, now: datetime, zone: str) -> list[Piece]:
     """A piece per window, agents in the state's order and short windows first."""
     windows = state_windows(state)
-    owners = list(dict.fromkeys(_owner(window) for window in windows))
+    owners = list(dict.fromkeys(_owner(w) for w in windows if not _is_budget(w)))
+    # Budgets are one's own, and of no agent: they come last.
+    owners += dict.fromkeys(_owner(w) for w in windows if _is_budget(w))
     windows.sort(
         key=lambda w: (owners.index(_owner(w)), figure(w.get("window_minutes")) or 0)
     )
@@ -150,6 +154,8 @@ def state_windows(state: State) -> list[Mapping[str, Any]]:
 def verdict_words(window: Mapping[str, Any], now: datetime, zone: str) -> str:
     """What is to be expected of a window: ``safe``, ``out Thu 11–19h`` …"""
     verdict = window.get("verdict")
+    if verdict == "reached" and _is_budget(window):
+        return "over budget"
     resets_at = instant(window.get("resets_at"))
     if verdict == "reached" and resets_at:
         return f"reached, until {text.clock(resets_at, zone, now)}"
@@ -210,8 +216,14 @@ def _owner(window: Mapping[str, Any]) -> tuple[str, str]:
     return f"{agent[:1].upper()}{agent[1:]}", account
 
 
+def _is_budget(window: Mapping[str, Any]) -> bool:
+    return window.get("agent") == BUDGET
+
+
 def _name(window: Mapping[str, Any]) -> str:
     """A window without its agent and account: ``5h``, ``7d opus``."""
+    if _is_budget(window):
+        return text.plain(str(window.get("kind") or ""))
     minutes = int(figure(window.get("window_minutes")) or 0)
     return text.window_label("", str(window.get("kind") or ""), minutes)
 
@@ -219,6 +231,9 @@ def _name(window: Mapping[str, Any]) -> str:
 def _owner_name(owner: tuple[str, str], owners: Sequence[tuple[str, str]]) -> str:
     """No name for a single account, the agent's for one of its kind, else both."""
     agent, account = owner
+    if agent == "Budget":
+        return f"{agent} {account}".strip()
+    owners = [each for each in owners if each[0] != "Budget"]
     if len(owners) == 1:
         return ""
     alone = sum(agent == other for other, _ in owners) == 1
@@ -269,6 +284,9 @@ def window_fields(row: LimitRow) -> dict[str, Any]:
         "kind": text.plain(window.kind),
         "window_minutes": window.window_minutes,
         "used_percent": None if window.used is None else round(window.used * 100, 2),
+        "used_percent_live": None
+        if window.used is None or window.live is None
+        else round((window.used + window.live) * 100, 2),
         "resets_at": _iso(window.resets_at),
         "verdict": window.verdict,
         "binding": window.binding,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from burnmon import text
 from burnmon.live.charts import charts, window_label
+from burnmon.live.headroom import Accounts, what_if, why_estimate, with_estimates
 from burnmon.live.snapshot import (
     Burn,
     Cache,
@@ -28,6 +29,7 @@ from burnmon.live.snapshot import (
 )
 from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
 from burnmon.records import (
+    BUDGET,
     Alive,
     Credits,
     Mark,
@@ -35,6 +37,11 @@ from burnmon.records import (
     Session,
     SessionState,
     Window,
+)
+from burnmon.usage.headroom import (
+    Learned,
+    extra_words,
+    headroom_words,
 )
 from burnmon.usage.limits import Series, Stretch, estimated_window, windows
 
@@ -53,6 +60,9 @@ FORGOTTEN = timedelta(days=14)
 """Windows that reset longer ago are of no use to anyone."""
 HOUR_CACHE, SHORT_CACHE = timedelta(hours=1), timedelta(minutes=5)
 """Lives of Claude's two kinds of cache entries."""
+
+EVER = datetime.min.replace(tzinfo=UTC)
+UNLEARNED = Learned()
 
 Level = Literal["calm", "attention", "alarm", "unknown"]
 
@@ -80,14 +90,22 @@ class Known:
     credits: tuple[Credits, ...] = ()
     trouble: str = ""
     """Why Claude's limits could not be asked for, if they were to be."""
+    since: datetime = EVER
+    """How far back the sums are whole."""
+    learned: Learned = UNLEARNED
+    """What a dollar took from each window so far."""
+    budgets: tuple[Window, ...] = ()
+    """Budgets of one's own, as they stand at ``now``."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     """The snapshot of an instant."""
     together, by_session = tally.rates(now)
-    stated = windows(known.stretches, now)
-    limits = _limits(stated, now)
-    rows = _sessions(known, tally, by_session, now)
+    accounts = Accounts(tally, known.sessions, known.since, now)
+    stated = with_estimates(windows(known.stretches, now), known.learned, accounts)
+    shown = [*(window for window, _ in stated), *known.budgets]
+    limits = _limits(shown, known.zone, now)
+    rows = _sessions(known, accounts, by_session, shown)
     missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally)
@@ -126,11 +144,9 @@ def midnight(now: datetime, zone: str) -> datetime:
 # --- limits --------------------------------------------------------------------------
 
 
-def _limits(
-    stated: Sequence[tuple[Window, Stretch]], now: datetime
-) -> tuple[LimitRow, ...]:
+def _limits(shown: Sequence[Window], zone: str, now: datetime) -> tuple[LimitRow, ...]:
     rows = []
-    for window, _ in stated:
+    for window in shown:
         seen = window.observed_at
         if window.used is None and (seen is None or now - seen > FORGOTTEN):
             continue
@@ -141,10 +157,30 @@ def _limits(
                 replace(window, account=account, kind=kind),
                 window_label(window),
                 window.elapsed(now),
-                _why_limit(window, now),
+                _why(window, zone, now),
+                headroom_words(window, now),
             )
         )
     return tuple(rows)
+
+
+def _why(window: Window, zone: str, now: datetime) -> tuple[str, ...]:
+    if window.agent == BUDGET:
+        return _why_budget(window)
+    return (*_why_limit(window, now), *why_estimate(window, zone, now))
+
+
+def _why_budget(window: Window) -> tuple[str, ...]:
+    lines = [
+        "used: list prices of all requests of the period; a subscription does not"
+        " bill them",
+    ]
+    if window.unpriced:
+        lines.append(
+            f"used: a lower bound, {window.unpriced} requests without a price are not"
+            " in it"
+        )
+    return (*lines, *_why_forecast(window))
 
 
 def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
@@ -157,15 +193,18 @@ def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
         "used: the highest share stated since the window began; a lower one is an"
         " echo of another session"
     )
+    return (*lines, *_why_forecast(window))
+
+
+def _why_forecast(window: Window) -> tuple[str, ...]:
     if window.forecast is None:
-        return (*lines, f"no forecast: {window.reason}")
+        return (f"no forecast: {window.reason}",)
     chance = text.share(window.forecast.exhaustion_probability)
-    lines.append(
+    return (
         f"forecast ({window.forecast.confidence}): from {window.forecast.method};"
-        f" {chance} chance to reach the limit before the reset"
+        f" {chance} chance to reach the limit before the reset",
+        "verdict: safe below 10 %, watch from 10 %, runs out from 50 %",
     )
-    lines.append("verdict: safe below 10 %, watch from 10 %, runs out from 50 %")
-    return tuple(lines)
 
 
 def _missing(
@@ -208,10 +247,14 @@ def _guess(known: Known, tally: Tally, now: datetime) -> str:
 
 
 def _sessions(
-    known: Known, tally: Tally, rates: Mapping[str, Spend], now: datetime
+    known: Known,
+    accounts: Accounts,
+    rates: Mapping[str, Spend],
+    shown: Sequence[Window],
 ) -> tuple[SessionRow, ...]:
+    now = accounts.now
     rows = [
-        _row(session, known.alive.get(session.session_id), tally, rates, now)
+        _row(session, known.alive.get(session.session_id), accounts, rates, shown)
         for session in known.sessions.values()
         if session.last_at is not None and now - session.last_at <= SHOWN
     ]
@@ -233,10 +276,11 @@ _NOTHING = SessionTally()
 def _row(
     session: Session,
     alive: Alive | None,
-    tally: Tally,
+    accounts: Accounts,
     rates: Mapping[str, Spend],
-    now: datetime,
+    shown: Sequence[Window],
 ) -> SessionRow:
+    tally, now = accounts.tally, accounts.now
     sums = tally.sessions.get(session.session_id, _NOTHING)
     lately = rates.get(session.session_id, Spend())
     last_at = session.last_at or now
@@ -266,7 +310,10 @@ def _row(
         doing=text.plain(session.doing),
         started_at=session.started_at or last_at,
         last_at=last_at,
-        explain=_why_session(session, sums, now),
+        explain=(
+            *_why_session(session, sums, now),
+            *(what_if(session, accounts, shown) if lately.requests else ()),
+        ),
     )
 
 
@@ -421,8 +468,9 @@ def _answer(
     words += [f"{each.label} limits unknown" for each in missing]
     pace = text.rate(burn.cost_per_minute)
     burning = sum(row.state == "burning" for row in rows)
-    if rows and limits and not said:
-        words.append(f"{limits[0].label} unknown: {limits[0].window.reason}")
+    unknown = [row for row in limits if row.window.used is None]
+    if rows and unknown and not said:
+        words.append(f"{unknown[0].label} unknown: {unknown[0].window.reason}")
     if not words:
         words.append("no limit stated" if rows else "nothing is burning")
     if burning and len(words) < 3:
@@ -432,10 +480,17 @@ def _answer(
 
 
 def _worth_saying(limits: Sequence[LimitRow]) -> Iterator[LimitRow]:
-    """The window that binds, and the next to reset: is the work stopped, and soon?"""
+    """The window that binds, and the next to reset: is the work stopped, and soon?
+
+    A budget is worth saying once it does not last.
+    """
     seen = set()
     for row in limits:
         window = row.window
+        if window.agent == BUDGET:
+            if window.verdict in ("runs_out", "reached"):
+                yield row
+            continue
         if window.used is None:
             continue
         account = (window.agent, window.account)
@@ -457,14 +512,20 @@ _URGENCY = {"unknown": 0, "safe": 1, "watch": 2, "runs_out": 3, "reached": 4}
 
 
 def _urgency(window: Window) -> int:
-    return _URGENCY[window.verdict]
+    # Who passes a budget is not stopped.
+    return _URGENCY[window.verdict] - (window.agent == BUDGET)
 
 
 def _about(row: LimitRow, now: datetime, zone: str) -> str:
     window = row.window
     resets = "" if window.resets_at is None else text.clock(window.resets_at, zone, now)
+    if window.verdict == "reached" and window.agent == BUDGET:
+        spent, allowance = map(text.money, (window.spent, window.allowance))
+        return f"{row.label} passed: {spent} of {allowance}"
     if window.verdict == "reached":
-        return f"{row.label} reached, resets {resets}"
+        extra = extra_words(window, zone, now)
+        on = f" · on extra usage: {extra}" if extra else ""
+        return f"{row.label} reached{on}, resets {resets}"
     if (
         window.verdict == "runs_out"
         and window.forecast

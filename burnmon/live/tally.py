@@ -97,10 +97,16 @@ class Tally:
         self.sessions: dict[str, SessionTally] = {}
         self.minutes: dict[int, Spend] = {}
         self.hours: dict[int, Spend] = {}
+        self.projects: dict[str, dict[int, Spend]] = {}
+        """By directory, as the agent wrote it, and by quarter of an hour."""
         self.recent: dict[int, tuple[Request, Decimal | None]] = {}
         """Requests of the last minutes by key, for rates over an exact span."""
         self.late: dict[int, Request] = {}
         """Requests of the last hour by key, for a reader that compares."""
+        self.models: dict[str, dict[str, int]] = {}
+        """Agent → model → requests."""
+        self.version = 0
+        """Another number after each request that was put in or taken out."""
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
 
@@ -132,6 +138,21 @@ class Tally:
                     self.unpriced.get(each.model, 0) + each.requests
                 )
 
+    def load_projects(self, sums: Iterable[Sum]) -> None:
+        """Take what was spent before anything here was kept by the minute.
+
+        Each sum's keys are its quarter of an hour and its directory.
+        """
+        for each in sums:
+            quarter, project = each.keys
+            rate = self.prices.rate(each.model, each.at, each.prompt, each.terms)
+            spend = self.projects.setdefault(project, {}).setdefault(quarter, Spend())
+            spend.requests += each.requests
+            if rate is None:
+                spend.unpriced += each.requests
+            else:
+                spend.cost += rate.cost(each.usage, each.web_searches)
+
     def apply(self, changes: Iterable[Change]) -> set[str]:
         """Follow the ledger; returns the sessions that changed."""
         touched = set()
@@ -152,6 +173,7 @@ class Tally:
         return None if rate is None else rate.cost(request.usage, request.web_searches)
 
     def _put(self, request: Request, n: int) -> None:
+        self.version += 1
         cost = self.cost(request)
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
@@ -160,9 +182,14 @@ class Tally:
             session.minutes.setdefault(minute, Spend()),
             self.minutes.setdefault(minute, Spend()),
             self.hours.setdefault(minute // 60, Spend()),
+            self.projects.setdefault(request.project, {}).setdefault(
+                minute // 15, Spend()
+            ),
         ):
             spend.add(request.usage, cost, request.incomplete, n)
         session.models[request.model] = session.models.get(request.model, 0) + n
+        models = self.models.setdefault(request.agent, {})
+        models[request.model] = models.get(request.model, 0) + n
         if cost is None:
             self.unpriced[request.model] = self.unpriced.get(request.model, 0) + n
         if n > 0:

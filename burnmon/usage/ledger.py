@@ -228,6 +228,15 @@ class Ledger:
         ).fetchall()
         return [(agent, account, _trail(text)) for agent, account, text in rows]
 
+    def accounts(self, since: datetime) -> dict[str, str]:
+        """The account of each session that has a line since an instant."""
+        rows = self._db.execute(
+            "SELECT session, account FROM file WHERE last_at >= ? AND session != ''"
+            " ORDER BY last_at, path",
+            (ms(since),),
+        ).fetchall()
+        return dict(rows)
+
     # --- absorbing -------------------------------------------------------------------
 
     @contextmanager

@@ -1,0 +1,130 @@
+"""What the ledger's requests add to stated limits: live estimates, and one's budgets.
+
+It asks for sums by the quarter of an hour, and for single requests only since the
+readings that are still in force, so that a command stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+
+from burnmon.config import Settings
+from burnmon.live.tally import RECENT, Tally
+from burnmon.records import Window
+from burnmon.usage.exchange import Part, Spending
+from burnmon.usage.headroom import (
+    Learned,
+    Owner,
+    Work,
+    estimated,
+    heard_of,
+    learned,
+    looked_back_to,
+)
+from burnmon.usage.ledger import Ledger
+from burnmon.usage.limits import Series, Stretch
+from burnmon.usage.pricing import PriceTable
+
+HORIZON = timedelta(days=8)
+"""How far back spend is compared with readings, as in the live screen."""
+SINGLE = timedelta(hours=24)
+"""How far back requests are looked at one by one, if a reading is that old."""
+QUARTER = timedelta(minutes=15)
+
+
+def with_estimates(
+    stated: Sequence[tuple[Window, Stretch]],
+    known: Mapping[Series, Sequence[Stretch]],
+    ledger: Ledger,
+    prices: PriceTable,
+    now: datetime,
+) -> list[Window]:
+    """The windows with what was spent since their readings."""
+    if all(window.used is None for window, _ in stated):
+        return [window for window, _ in stated]
+    spending = _spending(ledger, prices, _single_from(stated, now), now)
+    past = learned(known, spending, now) if spending else Learned()
+    works = {
+        owner: Work(each, _pace(each, now), heard_of(stated, owner))
+        for owner, each in spending.items()
+    }
+    return [
+        estimated(window, stretch, past, works.get((window.agent, window.account)), now)
+        for window, stretch in stated
+    ]
+
+
+def _single_from(stated: Iterable[tuple[Window, Stretch]], now: datetime) -> datetime:
+    """From when on requests are told apart: from the oldest reading in force."""
+    first = min(looked_back_to(stated, now), now - RECENT)
+    since = max(first, now - SINGLE)
+    return since - timedelta(seconds=since.timestamp() % QUARTER.total_seconds())
+
+
+def _pace(spending: Spending, now: datetime) -> float | None:
+    """Dollars per minute lately."""
+    spent = spending.between(now - RECENT, now)
+    return None if spent is None else spent / (RECENT / timedelta(minutes=1))
+
+
+def _spending(
+    ledger: Ledger, prices: PriceTable, single_from: datetime, now: datetime
+) -> dict[Owner, Spending]:
+    """Spend by account, as far back as ``HORIZON``."""
+    since = now - HORIZON
+    accounts = ledger.accounts(since)
+    parts: dict[Owner, list[Part]] = {}
+    for agent, session, part in chain(
+        _summed(ledger, prices, since, single_from),
+        _single(ledger, prices, single_from, now),
+    ):
+        if session in accounts:
+            parts.setdefault((agent, accounts[session]), []).append(part)
+    return {owner: Spending(since, each) for owner, each in parts.items()}
+
+
+def _summed(
+    ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
+) -> Iterator[tuple[str, str, Part]]:
+    """Agent, session and sums; they count as made when their quarter began."""
+    cuts = prices.cuts(ledger.models())
+    columns = ["agent", "session", "quarter"]
+    for each in ledger.sums(columns, *cuts, since=since, until=until):
+        agent, session, quarter = each.keys
+        at = quarter * QUARTER.total_seconds()
+        rate = prices.rate(each.model, each.at, each.prompt, each.terms)
+        if rate is None:
+            yield agent, session, (at, 0.0, 0, each.requests)
+        else:
+            cost = float(rate.cost(each.usage, each.web_searches))
+            yield agent, session, (at, cost, each.requests, 0)
+
+
+def _single(
+    ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
+) -> Iterator[tuple[str, str, Part]]:
+    """Agent, session and each request by itself."""
+    tally = Tally(prices)
+    for each in ledger.requests(since, until):
+        at, cost = each.at.timestamp(), tally.cost(each)
+        part = (at, 0.0, 0, 1) if cost is None else (at, float(cost), 1, 0)
+        yield each.agent, each.session_id, part
+
+
+def budgets(
+    ledger: Ledger, settings: Settings, prices: PriceTable, now: datetime
+) -> tuple[Window, ...]:
+    """One's own budgets as they stand."""
+    if not settings.budgets:
+        return ()
+    from burnmon.usage.budgets import budget_windows, since
+
+    start = since(settings.budgets, now, settings.zone)
+    cuts = prices.cuts(ledger.models())
+    tally = Tally(prices)
+    tally.load_projects(ledger.sums(["quarter", "project"], *cuts, since=start))
+    return budget_windows(
+        settings.budgets, tally.projects, settings.paths, settings.zone, now
+    )

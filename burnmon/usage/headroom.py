@@ -1,0 +1,189 @@
+"""What this machine's own spend says of a window: since the reading, and from now on.
+
+One place for the screen and the commands. Pure; what cannot be trusted stays None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from burnmon import text
+from burnmon.records import Exchange, ExtraUsage, Headroom, Window
+from burnmon.usage.exchange import Spending, learn, presumed
+from burnmon.usage.limits import Series, Stretch, series
+
+LIKE = 100
+"""So many last requests say what the next ones will cost."""
+IN_FLIGHT = timedelta(minutes=2)
+"""What was under way when a limit was reached is still answered; later requests are
+work that the limit did not stop."""
+TOGETHER = timedelta(minutes=15)
+"""Vendors state the windows of an account together. One that is left out for longer
+while others are stated is not filled by this work, as after a change of plan."""
+
+Owner = tuple[str, str]
+"""Agent and account: whose spend fills a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the past says of each dollar and of each request."""
+
+    exchanges: Mapping[Series, Exchange] = field(default_factory=dict)
+    latest: Mapping[Owner, tuple[int, float]] = field(default_factory=dict)
+    """The last requests, by number, and what they came to in dollars."""
+
+
+def learned(
+    known: Mapping[Series, Sequence[Stretch]],
+    spending: Mapping[Owner, Spending],
+    now: datetime,
+) -> Learned:
+    """The exchange of every series that readings and spend can be compared of."""
+    exchanges = {}
+    for key, past in known.items():
+        agent, account, _, minutes = key
+        spent = spending.get((agent, account))
+        if spent is None:
+            continue
+        steps = [each.steps() for each in past if each.resets_at > spent.since]
+        found = learn(steps, timedelta(minutes=minutes), spent, now)
+        if found is not None:
+            exchanges[key] = found
+    latest = {owner: spent.latest(LIKE, now) for owner, spent in spending.items()}
+    return Learned(exchanges, latest)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one account of one agent spends, as of now."""
+
+    spending: Spending
+    pace: float | None
+    """Dollars per minute lately; None where a price is unknown."""
+    heard: Mapping[str, datetime]
+    """When each source last stated any window of the account."""
+
+
+def heard_of(
+    stated: Iterable[tuple[Window, Stretch]], owner: Owner
+) -> dict[str, datetime]:
+    """When each source last stated a window of an account."""
+    heard: dict[str, datetime] = {}
+    for window, _ in stated:
+        if (window.agent, window.account) == owner and window.observed_at is not None:
+            last = heard.get(window.source, window.observed_at)
+            heard[window.source] = max(last, window.observed_at)
+    return heard
+
+
+def looked_back_to(stated: Iterable[tuple[Window, Stretch]], now: datetime) -> datetime:
+    """From when on spend must be known to estimate what was added to readings."""
+    starts = [
+        _reached_at(stretch) if window.used >= 1 else window.observed_at
+        for window, stretch in stated
+        if window.used is not None and window.observed_at is not None
+    ]
+    return min(starts, default=now)
+
+
+def estimated(
+    window: Window, stretch: Stretch, past: Learned, work: Work | None, now: datetime
+) -> Window:
+    """The window with what local spend adds to its reading."""
+    if window.used is None or window.observed_at is None or work is None:
+        return window
+    if window.spent is not None:
+        return window  # credits: what they are spent on is for their vendor to say
+    exchange = past.exchanges.get(series(stretch.readings[-1]))
+    newest = work.heard.get(window.source, window.observed_at)
+    if exchange is not None and newest - window.observed_at > TOGETHER:
+        exchange = exchange._replace(doubt="others were stated since, this one was not")
+    spent = work.spending.between(window.observed_at, now)
+    live = presumed(exchange, window.used, spent)
+    left = 1 - window.used - (live or 0.0)
+    room = None
+    if exchange is not None and not exchange.doubt and live is not None and left > 0:
+        latest = past.latest.get((window.agent, window.account), (0, 0.0))
+        room = _headroom(left / exchange.rate, latest, work.pace)
+    return replace(
+        window,
+        live=live,
+        exchange=exchange,
+        headroom=room,
+        extra=_extra(stretch, work.spending, now) if window.used >= 1 else None,
+    )
+
+
+def _headroom(
+    dollars: float, latest: tuple[int, float], pace: float | None
+) -> Headroom:
+    like, came_to = latest
+    return Headroom(
+        dollars,
+        dollars / (came_to / like) if like and came_to > 0 else None,
+        like,
+        timedelta(minutes=dollars / pace) if pace else None,
+    )
+
+
+def _extra(stretch: Stretch, spending: Spending, now: datetime) -> ExtraUsage | None:
+    """What was spent since the limit was reached, if work went on at all."""
+    reached_at = _reached_at(stretch)
+    since = spending.next(reached_at + IN_FLIGHT)
+    if since is None or since > now:
+        return None
+    return ExtraUsage(since, spending.between(reached_at, now))
+
+
+def _reached_at(stretch: Stretch) -> datetime:
+    return min(each.observed_at for each in stretch.readings if each.used >= 1)
+
+
+# --- words ---------------------------------------------------------------------------
+
+
+def headroom_words(window: Window, now: datetime) -> tuple[str, ...]:
+    """What is left of a window in requests, and in time at the present pace."""
+    room = window.headroom
+    if room is None or window.resets_at is None:
+        return ()
+    words = []
+    if room.requests is not None:
+        words.append(text.more_requests(room.requests, min(room.like, LIKE)))
+    if room.lasts is not None:
+        lasts = text.lasting(room.lasts, window.resets_at - now)
+        words.append(f"{lasts} at this rate")
+    return tuple(words)
+
+
+def extra_words(window: Window, zone: str, now: datetime) -> str:
+    """What extra usage came to, and since when; empty where there is none."""
+    if window.extra is None:
+        return ""
+    since = text.clock(window.extra.since, zone, now)
+    if window.extra.dollars is None:
+        return f"unpriced since {since}"
+    return f"{text.money(Decimal(str(window.extra.dollars)))} since {since}"
+
+
+def live_words(window: Window) -> tuple[str, ...]:
+    """What was presumably added since the reading, and what that rests on."""
+    exchange = window.exchange
+    if exchange is None:
+        return ("no estimate: no rise was seen yet beside spend of this machine",)
+    rate, low, high = (
+        f"{each * 100:.2g}" for each in (exchange.rate, exchange.low, exchange.high)
+    )
+    rests = (
+        f"{rate} % per dollar, quartiles {low}–{high}, from {exchange.points} rises in"
+        f" {exchange.windows} windows"
+    )
+    if exchange.doubt:
+        return (f"no estimate: {exchange.doubt}", rests)
+    if window.live is None:
+        return ("no estimate: not all spend since the reading has a price", rests)
+    return (f"{text.points(window.live)} since the reading, not in used", rests)
