@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from burnmon import places
+from burnmon import alert_settings, places
+from burnmon.alert_settings import USUAL, Alerts
 
 KEYS: dict[str, type] = {
     "timezone": str,
@@ -25,6 +26,7 @@ KEYS: dict[str, type] = {
     "roots": dict,
     "paths": dict,
     "budgets": dict,
+    "alerts": dict,
 }
 """Every key of the config file with its type; see ``Settings`` for the meanings."""
 
@@ -34,7 +36,13 @@ AGENT_HOMES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Agent → the variable that names its directory, and where it is otherwise."""
 
-_WORDS = {str: "a string", bool: "true or false", dict: "a table"}
+_WORDS = {
+    str: "a string",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+    float: "a number",
+}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -104,6 +112,8 @@ class Settings:
     """What one wants to spend at most, in dollars of list price. ``[budgets]`` with
     ``day = 35``, ``week`` and ``month``; ``[budgets.projects.api]`` with the same keys
     for directories whose path contains ``api``."""
+    alerts: Alerts = USUAL
+    """What the live view tells, when and how. ``[alerts]``."""
 
     @property
     def ledger_file(self) -> Path:
@@ -119,6 +129,11 @@ class Settings:
     def state_file(self) -> Path:
         """The running instance's latest figures."""
         return self.state_dir / "state.json"
+
+    @property
+    def alerts_file(self) -> Path:
+        """The log of what was told and why."""
+        return self.state_dir / "alerts.jsonl"
 
     @property
     def answers_dir(self) -> Path:
@@ -169,6 +184,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         theme=said.word("theme"),
         paths=_paths(said),
         budgets=_budgets(said),
+        alerts=_alerts(said),
     )
 
 
@@ -227,7 +243,8 @@ def _check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> N
             keys = ", ".join(known)
             close = nearest(key, list(known))
             _refuse(f"{where}: unknown key {key!r}; known: {keys}{close}")
-        if type(value) is not known[key]:
+        is_number = known[key] is float and type(value) is int
+        if type(value) is not known[key] and not is_number:
             _refuse(f"{where}: {key} takes {_WORDS[known[key]]}, not {value!r}")
 
 
@@ -383,6 +400,15 @@ def _budgets_of(
             _refuse(f"{where}: {kind} takes dollars above 0, not {dollars!r}")
     ordered = [kind for kind in PERIODS if kind in periods]
     return [Budget(kind, float(periods[kind]), project) for kind in ordered]
+
+
+def _alerts(said: _Said) -> Alerts:
+    table = said.table.get("alerts", {})
+    _check(table, alert_settings.KEYS, f"{said.file}: alerts")
+    try:
+        return alert_settings.alerts_of(table)
+    except ValueError as error:
+        _refuse(f"{said.file}: alerts.{error}")
 
 
 def _pair(text: str) -> tuple[str, str]:

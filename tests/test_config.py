@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from burnmon import config, places
+from burnmon.alert_settings import Alerts
 from burnmon.config import Budget, Settings
 from burnmon.records import ConfigError
 
@@ -209,6 +210,22 @@ def test_system_zone(tmp_path: Path) -> None:
         ("[roots.a]\nagnet = 'claude'", "roots.a: unknown key 'agnet'.*'agent'"),
         ("[roots.a]\nagent = 'claud'\npath = '/'", "unknown agent 'claud'.*'claude'"),
         ("[paths]\n'/a' = 1", "paths./a takes a string"),
+        ("alerts = true", "alerts takes a table, not True"),
+        ("[alerts]\nchanels = []", "alerts: unknown key 'chanels'.*'channels'"),
+        ("[alerts]\nchannels = ['horn']", "alerts.channels: unknown 'horn'; known: s"),
+        ("[alerts]\nkinds = [1]", "alerts.kinds: unknown 1; known: limit"),
+        ("[alerts]\nchannels = 'bell'", "alerts: channels takes a list, not 'bell'"),
+        ("[alerts]\nthresholds = [0]", "thresholds take percentages .* not 0"),
+        ("[alerts]\nthresholds = [100]", "thresholds take percentages .* not 100"),
+        ("[alerts]\nthresholds = [0.9]", "thresholds take percentages .* not 0.9"),
+        ("[alerts]\nthresholds = [true]", "thresholds take percentages .* not True"),
+        ("[alerts]\nquiet = '22-7'", "alerts.quiet takes \"22:00-07:00\", not '22-7'"),
+        ("[alerts]\nquiet = '24:00-07:00'", "alerts.quiet takes"),
+        ("[alerts]\nquiet = '07:00-07:00'", "alerts.quiet begins when it ends"),
+        ("[alerts]\nrunaway = 0.5", "alerts.runaway takes a number from 1 on, not 0.5"),
+        ("[alerts]\nrunaway = nan", "alerts.runaway takes a number from 1 on"),
+        ("[alerts]\ncold = '1'", "alerts: cold takes a number, not '1'"),
+        ("[alerts]\ncold = true", "alerts: cold takes a number, not True"),
         ("timezone = 'Europe/Berln'", "timezone: no time zone.*'Europe/Berlin'"),
     ],
 )
@@ -216,6 +233,30 @@ def test_wrong_config_is_refused(home: Path, toml: str, message: str) -> None:
     """What is wrong in the config file is refused with file, key and nearest match."""
     with pytest.raises(ConfigError, match=f"config.toml.*{message}"):
         load(home, toml, TZ="")
+
+
+def test_alerts(home: Path) -> None:
+    """The table says what is told, when and how; what it leaves out is as usual."""
+    assert load(home).alerts == Alerts()
+    toml = """
+    [alerts]
+    channels = ["osc9", "screen", "osc9"]
+    thresholds = [95, 80, 80]
+    quiet = "22:30 - 07:00"
+    command = " notify "
+    runaway = 5
+    cold = 0.5
+    """
+    assert load(home, toml).alerts == Alerts(
+        channels=("screen", "osc9"),
+        thresholds=(80, 95),
+        quiet=(22 * 60 + 30, 7 * 60),
+        command="notify",
+        runaway=5.0,
+        cold=0.5,
+    )
+    assert load(home, "[alerts]\nthresholds = []").alerts.thresholds == ()
+    assert not load(home, "[alerts]\nchannels = []").alerts.ways
 
 
 @pytest.mark.parametrize(

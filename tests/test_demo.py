@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import threading
+import tomllib
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from burnmon import demo
+from burnmon import alert_settings, demo
 from burnmon.cli.commands import COMMANDS
 from burnmon.config import KEYS
 from burnmon.frame import once
@@ -275,6 +276,15 @@ def test_readme_config_keys() -> None:
     example = section("Configuration").split("```toml")[1].split("```")[0]
     told = re.findall(r"^\[?(\w+)(?:\]| = )", example, re.MULTILINE)
     assert set(KEYS) <= set(told)
+
+
+def test_readme_alert_keys() -> None:
+    """The README's example of alerts has every key, and shows what is usual."""
+    table = tomllib.loads(section("Alerts").split("```toml")[1].split("```")[0])
+    shown = table["alerts"]
+    assert list(shown) == list(alert_settings.KEYS)
+    of_ones_own = {"quiet": "", "command": ""}
+    assert alert_settings.alerts_of({**shown, **of_ones_own}) == alert_settings.USUAL
 
 
 def test_readme_pictures() -> None:

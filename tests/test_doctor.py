@@ -17,6 +17,8 @@ from burnmon.cli import checkup
 from burnmon.cli import doctor as command
 from burnmon.cli.checkup import Checkup
 from burnmon.config import Settings
+from burnmon.live.alert_log import AlertLog, note
+from burnmon.live.snapshot import Alert
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 
@@ -193,6 +195,54 @@ def test_tmux_and_terminal(home: Path) -> None:
     assert (machine.tmux, machine.terminal) == ("inside", "xterm")
 
 
+ALERT = Alert(
+    datetime(2026, 11, 20, 17, tzinfo=UTC),
+    "verdict",
+    "Claude 5h",
+    datetime(2026, 11, 20, 19, tzinfo=UTC),
+    2,
+    "alarm",
+    "Claude 5h runs out",
+    channels=("screen", "tmux", "command"),
+)
+
+
+def test_alerts(home: Path) -> None:
+    """What was told lately is shown with what came of it; what failed is a finding."""
+    log = settings_of(home).alerts_file
+    held = replace(ALERT, step=1, held=True, channels=())
+    AlertLog(log).decide(lambda told: () if told else (held, ALERT))
+    note(log, ALERT, {"tmux": "told", "command": "ended with 3"}, NOW)
+    checkup = seen(home)
+    assert f"{log}: told through screen, bell, tmux" in shown(checkup)
+    assert "17:00 alarm: Claude 5h runs out → held, quiet hours" in shown(checkup)
+    ways = "screen, tmux (told), command (ended with 3)"
+    assert f"17:00 alarm: Claude 5h runs out → {ways}" in shown(checkup)
+    failed = "the last alert through command: ended with 3"
+    assert failed in found(checkup, "warning")
+
+
+def test_unwritable_log(home: Path) -> None:
+    """A log that cannot be written is broken: every start would tell anew."""
+    checkup = seen(home)
+    failed = replace(checkup.alerts, failure="/d/state: no alert can be written")
+    broken = _with(checkup, alerts=failed)
+    assert found(broken, "broken") == ["/d/state: no alert can be written"]
+
+
+def test_notifications_need_tmux_to_pass_them(home: Path) -> None:
+    """Inside tmux a notification has a remedy of its own."""
+    checkup = seen(home)
+    loud = replace(checkup.alerts, channels=("screen", "osc9"))
+    inside = _with(
+        checkup, alerts=loud, machine=replace(checkup.machine, tmux="inside")
+    )
+    remedies = [each.remedy for each in command.findings(inside, NOW)]
+    assert any("allow-passthrough" in each for each in remedies)
+    outside = _with(checkup, alerts=loud)
+    assert not any("tmux" in each for each in found(outside, "note"))
+
+
 def _with(seen: Checkup, **changes: Any) -> Checkup:
     return replace(seen, **changes)
 
@@ -216,6 +266,7 @@ def test_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "polling",
         "wiring",
         "prices",
+        "alerts",
         "machine",
     ]
     assert set(document["findings"][0]) == {"level", "words", "remedy"}

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from burnmon.live.snapshot import Norm
 from burnmon.live.take import midnight
 from burnmon.live.tally import RECENT, Spend, Tally
-from burnmon.records import Request, Usage
+from burnmon.records import Request, Usage, identity
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Change
 
@@ -298,3 +299,66 @@ def test_context_leaves_with_the_request_that_told_it() -> None:
     made.apply([Change(told, replace(told, session_id="S2"))])
     assert made.sessions["S1"].newest is None
     assert made.sessions["S2"].newest == replace(told, session_id="S2")
+
+
+# --- what is usual -------------------------------------------------------------------
+
+
+def history(*days: int, spans: int = 16, session: str = "S1") -> list[Request]:
+    """Requests of five-minute spans on some days: the n-th span has n of them."""
+    start = NOW.replace(hour=8, minute=0)
+    return [
+        request(
+            identity(day, span, each, session),
+            start - timedelta(days=day) + timedelta(minutes=5 * span, seconds=each),
+            session,
+        )
+        for day in days
+        for span in range(spans)
+        for each in range(span + 1)
+    ]
+
+
+def test_norm_is_what_most_spans_stay_below() -> None:
+    """The norm is the pace that nine in ten active spans of a week do not pass."""
+    norm = tally(*history(1, 2, 3, 4)).norm(NOW)
+    assert norm == Norm(15 * COST / 5, 15 * COST / 5)
+
+
+def test_norm_of_sessions_is_apart() -> None:
+    """Two sessions at once make a busy person of two that are not."""
+    both = [*history(1, 2, 3, 4), *history(1, 2, 3, 4, session="S2")]
+    assert tally(*both).norm(NOW) == Norm(30 * COST / 5, 15 * COST / 5)
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [],
+        history(1, 2, spans=40),
+        history(1, 2, 3, spans=15),
+        history(8, 9, 10, 11),
+        history(0, spans=31),
+    ],
+    ids=["nothing", "two days", "few spans", "long ago", "today"],
+)
+def test_no_norm_without_history(requests: list[Request]) -> None:
+    """Too few days or spans say nothing of what is usual."""
+    assert tally(*requests).norm(NOW) is None
+
+
+def test_present_is_not_its_own_norm() -> None:
+    """What burns in this hour changes nothing of what it is measured by."""
+    now = [request(key, NOW - timedelta(minutes=key % 50)) for key in range(500)]
+    past = history(1, 2, 3, 4)
+    assert tally(*past, *now).norm(NOW) == tally(*past).norm(NOW)
+
+
+def test_unpriced_requests_are_no_norm() -> None:
+    """Spans in which nothing has a price do not make the others dearer or cheaper."""
+    past = history(1, 2, 3, 4)
+    more = [
+        replace(each, key=each.key + 1, model=NAMELESS, at=each.at - timedelta(hours=5))
+        for each in past
+    ]
+    assert tally(*past, *more).norm(NOW) == tally(*past).norm(NOW)

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from burnmon.agents import AGENTS
 from burnmon.cli import wiring
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Root, Settings
 from burnmon.live import polling, status
+from burnmon.live.alert_log import AlertLog, document
 from burnmon.records import BurnmonError, LedgerError
 from burnmon.usage import pricing, schema
 from burnmon.usage.ledger import FileState, Ledger
@@ -26,8 +28,8 @@ from burnmon.usage.report import Question, report
 WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 CLEANUP_DAYS = 30
 """After so many days Claude Code deletes sessions unless its settings say otherwise."""
-MOST_FILES = 5
-"""Files named as the ones with the most skipped lines."""
+MOST_FILES, MOST_ALERTS = 5, 10
+"""Files named as the ones with the most skipped lines; the latest alerts shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,17 @@ class PricesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsSeen:
+    """What the live view told lately, and how."""
+
+    file: str
+    failure: str
+    channels: tuple[str, ...]
+    last: tuple[Mapping[str, Any], ...]
+    """The latest ones as the log has them, oldest first, with their ``outcome``."""
+
+
+@dataclass(frozen=True, slots=True)
 class MachineSeen:
     """What the screen and the sweep stand on."""
 
@@ -160,6 +173,7 @@ class Checkup:
     polling: PollingSeen
     wiring: tuple[WiringSeen, ...]
     prices: PricesSeen
+    alerts: AlertsSeen
     machine: MachineSeen
 
 
@@ -185,6 +199,7 @@ def look(settings: Settings, environ: Mapping[str, str], now: datetime) -> Check
         look_at_polling(settings, now),
         look_at_wiring(settings.roots),
         prices,
+        look_at_alerts(settings),
         look_at_machine(settings, files, environ, now),
     )
 
@@ -335,6 +350,16 @@ def look_at_prices(settings: Settings) -> tuple[PricesSeen, pricing.PriceTable |
     except BurnmonError as error:
         return PricesSeen(failure=str(error)), None
     return PricesSeen(table.source, table.dated), table
+
+
+def look_at_alerts(settings: Settings) -> AlertsSeen:
+    """What was told lately, and what came of it."""
+    file = settings.alerts_file
+    place = next(each for each in (file, *file.parents) if each.exists())
+    lost = "" if os.access(place, os.W_OK) else f"{place}: no alert can be written"
+    told = AlertLog(file).told()[-MOST_ALERTS:]
+    last = ({**document(each), "outcome": dict(each.outcome)} for each in told)
+    return AlertsSeen(str(file), lost, settings.alerts.ways, tuple(last))
 
 
 def look_at_machine(

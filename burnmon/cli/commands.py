@@ -270,6 +270,8 @@ COMMANDS = {
         "next_at, trouble}]},\n"
         "wiring: [{file, connected, failure, cleanup_days}],\n"
         "prices: {source, dated, failure},\n"
+        "alerts: {file, failure, channels, last: [{at, key, kind, level, text,\n"
+        "project, subject, occasion_at, step, why, channels, held, outcome}]},\n"
         "machine: {watch_limit, directories, tmux, terminal, running_at}",
     ),
     "export": Command(

@@ -18,6 +18,7 @@ from burnmon import cli, text
 from burnmon.cli.checkup import Checkup, PlaceSeen, look
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
+from burnmon.live.alert_log import TOLD
 
 OLD_PRICES = timedelta(days=60)
 """Age from which a price table may miss a model or a new price."""
@@ -57,7 +58,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
 def findings(seen: Checkup, now: datetime) -> Iterator[Finding]:
     """What is wrong or worth knowing, what is broken first."""
     every = [*_of_files(seen), *_of_ledger(seen), *_of_limits(seen, now)]
-    every += [*_of_prices(seen, now), *_of_machine(seen)]
+    every += [*_of_prices(seen, now), *_of_alerts(seen), *_of_machine(seen)]
     order = list(_MARKS)
     yield from sorted(every, key=lambda each: order.index(each.level))
 
@@ -143,6 +144,27 @@ def _of_prices(seen: Checkup, now: datetime) -> Iterator[Finding]:
         )
 
 
+def _of_alerts(seen: Checkup) -> Iterator[Finding]:
+    alerts = seen.alerts
+    if alerts.failure:
+        yield Finding("broken", alerts.failure, "make it writable for you")
+    answers = {
+        channel: outcome
+        for each in alerts.last
+        for channel, outcome in each["outcome"].items()
+    }
+    for channel, outcome in answers.items():
+        if outcome != TOLD:
+            yield Finding("warning", f"the last alert through {channel}: {outcome}")
+    if seen.machine.tmux == "inside" and any("osc" in each for each in alerts.channels):
+        yield Finding(
+            "note",
+            "tmux passes notifications on only if it is told to: all, or before 3.4"
+            " on, which is for the panes in sight",
+            "set -g allow-passthrough all",
+        )
+
+
 def _of_machine(seen: Checkup) -> Iterator[Finding]:
     machine = seen.machine
     limit = machine.watch_limit
@@ -188,6 +210,7 @@ def lines(
         ("ledger", _ledger(seen, now, zone)),
         ("lines", _lines(seen)),
         ("limits", _limits(seen, now)),
+        ("alerts", _alerts(seen, now, zone)),
         ("machine", _machine(seen)),
     ):
         yield ""
@@ -284,6 +307,20 @@ def _polling(seen: Checkup, now: datetime) -> Iterator[str]:
         if each.trouble:
             words.append(each.trouble)
         yield f"claude{account} asking Anthropic: {', '.join(words)}"
+
+
+def _alerts(seen: Checkup, now: datetime, zone: str) -> Iterator[str]:
+    alerts = seen.alerts
+    yield f"{alerts.file}: told through {', '.join(alerts.channels) or 'nothing'}"
+    for each in alerts.last:
+        when = text.clock(datetime.fromisoformat(each["at"]), zone, now)
+        about = f"{each['project']}: " if each["project"] else ""
+        ways = [
+            f"{way} ({each['outcome'][way]})" if way in each["outcome"] else way
+            for way in each["channels"]
+        ]
+        how = "held, quiet hours" if each["held"] else ", ".join(ways)
+        yield f"{when} {each['level']}: {about}{each['text']} → {how}"
 
 
 def _machine(seen: Checkup) -> Iterator[str]:

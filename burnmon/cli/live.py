@@ -71,7 +71,8 @@ def _show(settings: Settings, feed: Feed, zone: str | None) -> int:
     from burnmon.tui.app import BurnApp
 
     theme = settings.theme or None
-    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=zone)
+    tmux = bool(os.environ.get("TMUX"))
+    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=zone, tmux=tmux)
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")

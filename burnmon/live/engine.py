@@ -464,7 +464,11 @@ def peek(settings: Settings, now: datetime) -> Snapshot:
 
 
 def once(settings: Settings, now: datetime) -> Snapshot:
-    """A snapshot after one whole sweep."""
+    """A snapshot after one whole sweep, with what a live view told before."""
+    # Loaded here: who peeks shows no events.
+    from burnmon.live.alert_log import AlertLog
+    from burnmon.live.alerts import with_events
+
     ledger, failure = open_ledger(settings)
     with ledger:
         engine = Engine(settings, ledger, now)
@@ -472,4 +476,5 @@ def once(settings: Settings, now: datetime) -> Snapshot:
         engine.absorb(engine.pending())
         engine.look_around()
         engine.count_files()
-        return engine.snapshot(now)
+        told = AlertLog(settings.alerts_file).told()
+        return with_events(engine.snapshot(now), told, settings.alerts)

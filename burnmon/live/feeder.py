@@ -7,6 +7,7 @@ a value: the screen is told since when its figures are stale, and the thread goe
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from burnmon.live.status import write_state
 from burnmon.live.sweep import Found
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
+from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
 from burnmon.records import BurnmonError
 from burnmon.usage import pricing
@@ -75,6 +77,8 @@ class Feeder:
         self._opened_at: datetime | None = None
         self._shown: Snapshot | None = None
         self._failed_at: datetime | None = None
+        self._teller = Teller(settings, os.environ)
+        self._knows_all = False
 
     def start(self) -> Callable[[], None]:
         """Begin; returns what ends it."""
@@ -123,6 +127,7 @@ class Feeder:
     def _serve(self) -> None:
         """Follow the files until told to stop, or until a ledger is to be had again."""
         ledger, failure = open_ledger(self.settings)
+        self._knows_all = False
         with ledger:
             now = self.clock()
             engine = Engine(self.settings, ledger, now, now - LAST_DAY)
@@ -167,6 +172,7 @@ class Feeder:
         self._absorb_history(engine, found, current)
         engine.scan = None
         if not self._stop.is_set():
+            self._knows_all = True
             self._show(engine)
 
     def _absorb_history(
@@ -237,13 +243,19 @@ class Feeder:
 
     def _show(self, engine: Engine) -> None:
         now = self.clock()
-        snapshot = engine.snapshot(now)
+        snapshot = self._told(engine.snapshot(now))
         self.post(snapshot)
         self._shown, self._failed_at = snapshot, None
         if _passed(self._stated_at, now, STATE):
             self._stated_at = now
             with suppress(OSError):
                 write_state(self.settings.state_file, snapshot)
+
+    def _told(self, snapshot: Snapshot) -> Snapshot:
+        """With its alerts: told once history is known, for half of it warns wrongly."""
+        if self._knows_all:
+            return self._teller.tell(snapshot, self.clock)
+        return self._teller.shown(snapshot)
 
 
 def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:

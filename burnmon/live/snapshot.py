@@ -109,6 +109,16 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Norm:
+    """The person's own busy pace: what nine in ten of their active spans stay below."""
+
+    together: Decimal
+    """Dollars per minute of everything that burnt in a span."""
+    session: Decimal
+    """Dollars per minute of one session."""
+
+
+@dataclass(frozen=True, slots=True)
 class Burn:
     """The pace of everything together."""
 
@@ -127,6 +137,8 @@ class Burn:
     cache_written_share: float | None
     """Share of today's prompt tokens written to a cache, 0–1."""
     explain: tuple[str, ...] = ()
+    norm: Norm | None = None
+    """None until there is enough history to call anything usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,44 @@ class Event:
     text: str
     """One line, safe to print."""
     project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something the person is told once, wherever they look."""
+
+    at: datetime
+    kind: Literal["verdict", "threshold", "free", "runaway", "cold", "waiting"]
+    subject: str
+    """Label of the window or id of the session; empty for everything together."""
+    occasion_at: datetime
+    """What tells one occasion from the next: the window's reset, the end of the
+    cache, the begin of the wait."""
+    step: int
+    """How far it went: percent passed, or 1 watch, 2 runs out, 3 reached; else 0."""
+    level: Literal["note", "warning", "alarm"]
+    text: str
+    """One line, safe to print."""
+    project: str = ""
+    why: tuple[tuple[str, float | str | None], ...] = ()
+    """The figures behind it, under the names that JSON gives them."""
+    channels: tuple[str, ...] = ()
+    """Ways in which it was told; empty while it is held."""
+    held: bool = False
+    """It fell into the quiet hours, and is told after them if it is still true."""
+    outcome: tuple[tuple[str, str], ...] = ()
+    """What came of the channels that answer: ``told``, or why not."""
+
+    @property
+    def key(self) -> str:
+        """Equal for two alerts that tell the same."""
+        occasion = f"{self.occasion_at:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{self.kind} {self.step} {occasion} {self.subject}".rstrip()
+
+    @property
+    def message(self) -> str:
+        """The text with its project, for a place that has no column for it."""
+        return f"{self.project}: {self.text}" if self.project else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,3 +258,6 @@ class Snapshot:
     """Lines seen, requests kept, duplicates dropped, lines skipped, in words."""
     credits: tuple[Credits, ...] = ()
     """Paid use beyond a plan's limits, by account; stated within the last day."""
+    alerts: tuple[Alert, ...] = ()
+    """What this instance told within the last minute; a screen that missed a snapshot
+    still finds in the next one what it has to signal."""

@@ -108,7 +108,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     rows = _sessions(known, accounts, by_session, shown)
     missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
-    burn = _burn(together, today, tally)
+    burn = _burn(together, today, tally, now)
     answer, level = _answer(limits, missing, burn, rows, now, known.zone)
     return Snapshot(
         now,
@@ -427,7 +427,7 @@ def _why_session(
 # --- burn and answer -----------------------------------------------------------------
 
 
-def _burn(together: Spend, today: Spend, tally: Tally) -> Burn:
+def _burn(together: Spend, today: Spend, tally: Tally, now: datetime) -> Burn:
     minutes = RECENT / timedelta(minutes=1)
     prompt = today.input + today.cache_read + today.written
     dollars = together.dollars
@@ -448,6 +448,7 @@ def _burn(together: Spend, today: Spend, tally: Tally) -> Burn:
             "dollars: list prices per request; a subscription does not bill them",
             f"prices: {tally.prices.dated}, {tally.prices.source}",
         ),
+        norm=tally.norm(now),
     )
 
 
@@ -461,7 +462,7 @@ def _answer(
 ) -> tuple[str, Level]:
     """The first line, and how loudly it is said."""
     said = [
-        (_urgency(row.window), _about(row, now, zone)) for row in _worth_saying(limits)
+        (_urgency(row.window), about(row, now, zone)) for row in _worth_saying(limits)
     ]
     said.sort(key=lambda each: -each[0])
     words = [sentence for _, sentence in said]
@@ -516,7 +517,8 @@ def _urgency(window: Window) -> int:
     return _URGENCY[window.verdict] - (window.agent == BUDGET)
 
 
-def _about(row: LimitRow, now: datetime, zone: str) -> str:
+def about(row: LimitRow, now: datetime, zone: str) -> str:
+    """What is to be expected of a window, behind its label."""
     window = row.window
     resets = "" if window.resets_at is None else text.clock(window.resets_at, zone, now)
     if window.verdict == "reached" and window.agent == BUDGET:

@@ -6,11 +6,12 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from burnmon.live.snapshot import Norm
 from burnmon.records import Request, Usage
 from burnmon.usage.ledger import Change, Sum
 from burnmon.usage.pricing import PriceTable
@@ -20,6 +21,14 @@ MOST_LATE = 4096
 """Requests kept for comparison before old ones are looked for."""
 RECENT = timedelta(minutes=5)
 """The span that rates are taken over."""
+USUAL_FROM, USUAL_UNTIL = timedelta(days=7), timedelta(hours=1)
+"""How far back the norm looks, and how much of the present it leaves out: a pace that
+lasts must not become its own norm while it is judged."""
+ENOUGH_SPANS, ENOUGH_DAYS = 48, 3
+"""Active spans, and UTC days with one, that it takes to call anything usual."""
+BUSY = 0.9
+"""Quantile of the active spans that is the norm. In seven recorded repositories the
+dearest span of ten days cost 1.5 to 2.3 times that."""
 
 
 @dataclass(slots=True)
@@ -109,6 +118,7 @@ class Tally:
         """Another number after each request that was put in or taken out."""
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
+        self._norm: tuple[int, Norm | None] = (-1, None)
 
     def load(self, requests: Iterable[Request]) -> None:
         """Take requests that were counted before."""
@@ -255,3 +265,46 @@ class Tally:
                 total.merge(spend)
             minute += 1
         return total
+
+    def norm(self, now: datetime) -> Norm | None:
+        """The busy pace of the last days; None without enough of them.
+
+        Counted anew once per span. Minutes without a priced request are no part of it.
+        """
+        span = int(now.timestamp()) // _SPAN
+        if self._norm[0] != span:
+            self._norm = (span, self._busy(span))
+        return self._norm[1]
+
+    def _busy(self, span: int) -> Norm | None:
+        first = span - int(USUAL_FROM.total_seconds()) // _SPAN
+        last = span - int(USUAL_UNTIL.total_seconds()) // _SPAN
+        together = _active(self.minutes, first, last)
+        days = {each * _SPAN // 86400 for each in together}
+        if len(together) < ENOUGH_SPANS or len(days) < ENOUGH_DAYS:
+            return None
+        sessions = [
+            cost
+            for each in self.sessions.values()
+            for cost in _active(each.minutes, first, last).values()
+        ]
+        return Norm(_busy_pace(together.values()), _busy_pace(sessions))
+
+
+_SPAN = int(RECENT.total_seconds())
+
+
+def _active(minutes: Mapping[int, Spend], first: int, last: int) -> dict[int, Decimal]:
+    """Dollars by span, from one on until before another, where there were any."""
+    spans: dict[int, Decimal] = {}
+    for minute, spend in minutes.items():
+        span = minute * MINUTE // _SPAN
+        if first <= span < last and spend.cost > 0:
+            spans[span] = spans.get(span, Decimal(0)) + spend.cost
+    return spans
+
+
+def _busy_pace(costs: Iterable[Decimal]) -> Decimal:
+    """Dollars per minute that nine in ten spans stay below."""
+    ordered = sorted(costs)
+    return ordered[int(BUSY * (len(ordered) - 1))] * MINUTE / _SPAN

@@ -26,10 +26,10 @@ from burnmon.tui.feed import Feed, SnapshotReady
 from burnmon.tui.keys import BINDINGS, works
 from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
-from burnmon.tui.theme import Themed
+from burnmon.tui.signals import Signalling
 
 
-class BurnApp(Themed, inherit_bindings=False):
+class BurnApp(Signalling, inherit_bindings=False):
     """The burn monitor."""
 
     TITLE = "burnmon"
@@ -46,9 +46,10 @@ class BurnApp(Themed, inherit_bindings=False):
         mouse: bool = False,
         theme: str | None = None,
         zone: str | None = None,
+        tmux: bool = False,
     ) -> None:
         """``zone`` overrides the snapshot's, a known ``theme`` burnmon's own."""
-        super().__init__(theme, driver_class=quiet_driver())
+        super().__init__(theme, quiet_driver(), tmux)
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
         self._feed, self._mouse, self._zone = feed, mouse, zone
@@ -84,6 +85,7 @@ class BurnApp(Themed, inherit_bindings=False):
         if self._zone is not None:
             latest = replace(latest, zone=self._zone)
         self.scene = with_latest(self.scene, latest, self.view)
+        self.signal(latest.alerts)
 
     def look(self, view: View) -> None:
         """Look at the same snapshot in another way."""
