@@ -10,10 +10,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
-from burnmon import alert_settings, places
+from burnmon import alert_settings, budget_settings, places
 from burnmon.alert_settings import USUAL, Alerts
+from burnmon.budget_settings import Budget
+from burnmon.config_file import check, nearest, read_table, refuse
 
 KEYS: dict[str, type] = {
     "timezone": str,
@@ -36,13 +38,6 @@ AGENT_HOMES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Agent → the variable that names its directory, and where it is otherwise."""
 
-_WORDS = {
-    str: "a string",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-    float: "a number",
-}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -55,20 +50,6 @@ class Root:
     label: str
     """Name of the account behind it; empty for the usual place."""
     path: Path
-
-
-PERIODS = ("day", "week", "month")
-"""What a budget may be for."""
-
-
-class Budget(NamedTuple):
-    """Dollars of list price that one wants to spend at most in a period."""
-
-    kind: str
-    """One of ``PERIODS``: the local day, the week from Monday, the month."""
-    dollars: float
-    project: str = ""
-    """Part of the directories it is for, as ``--project`` takes it; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +146,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """
     file = Path(places.config_file(environ, flags.get("config") or ""))
     asked = bool(flags.get("config") or environ.get("BURNMON_CONFIG"))
-    said = _Said(flags, environ, read_table(file, must_exist=asked), file)
+    said = _Said(flags, environ, read_table(file, KEYS, must_exist=asked), file)
     own = (flags.get("data_dir") or "", said.table.get("data_dir", ""))
     data_dir = Path(places.data_dir(environ, *own))
     offline = bool(said.switch("offline"))
@@ -188,35 +169,6 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     )
 
 
-def read_table(file: Path, must_exist: bool = False) -> dict[str, Any]:
-    """The config file's table, its keys and types checked; empty if there is none."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if must_exist:
-            _refuse(f"{file}: there is no such config file")
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        _refuse(f"{file}: {error}")
-    import tomllib
-
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        _refuse(f"{file}: {error}")
-    _check(table, KEYS, str(file))
-    return table
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """``; did you mean 'day'?`` for the closest of the known words, or nothing."""
-    from difflib import get_close_matches
-
-    lower = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), list(lower), 1, 0.6)
-    return f"; did you mean {lower[close[0]]!r}?" if close else ""
-
-
 def check_zone(name: str, source: str) -> str:
     """``name`` if it is a time zone; else ConfigError names ``source``."""
     import zoneinfo
@@ -225,27 +177,8 @@ def check_zone(name: str, source: str) -> str:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         known = sorted(zoneinfo.available_timezones())
-        _refuse(f"{source}: no time zone {name!r}{nearest(name, known)}")
+        refuse(f"{source}: no time zone {name!r}{nearest(name, known)}")
     return name
-
-
-def _refuse(message: str) -> NoReturn:
-    # Imported late: the vocabulary takes longer to load than everything here, and a
-    # run without errors in a status bar needs none of it.
-    from burnmon.records import ConfigError
-
-    raise ConfigError(message)
-
-
-def _check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> None:
-    for key, value in table.items():
-        if key not in known:
-            keys = ", ".join(known)
-            close = nearest(key, list(known))
-            _refuse(f"{where}: unknown key {key!r}; known: {keys}{close}")
-        is_number = known[key] is float and type(value) is int
-        if type(value) is not known[key] and not is_number:
-            _refuse(f"{where}: {key} takes {_WORDS[known[key]]}, not {value!r}")
 
 
 def environ_switch(variable: str, environ: Mapping[str, str]) -> bool | None:
@@ -256,7 +189,7 @@ def environ_switch(variable: str, environ: Mapping[str, str]) -> bool | None:
     if text in _FALSE:
         return False
     if text:
-        _refuse(f"{variable}: takes 1 or 0, not {environ[variable]!r}")
+        refuse(f"{variable}: takes 1 or 0, not {environ[variable]!r}")
     return None
 
 
@@ -346,16 +279,16 @@ def agent_dirs(
 def _named_root(label: str, value: object, said: _Said) -> Root:
     where = f"{said.file}: roots.{label}"
     if not isinstance(value, dict):
-        _refuse(f'{where}: takes {{ agent = "claude", path = "…" }}, not {value!r}')
-    _check(value, {"agent": str, "path": str}, where)
+        refuse(f'{where}: takes {{ agent = "claude", path = "…" }}, not {value!r}')
+    check(value, {"agent": str, "path": str}, where)
     for key in ("agent", "path"):
         if not value.get(key):
-            _refuse(f"{where}: {key} is missing")
+            refuse(f"{where}: {key} is missing")
     agent = value["agent"]
     if agent not in AGENT_HOMES:
         known = ", ".join(AGENT_HOMES)
         close = nearest(agent, list(AGENT_HOMES))
-        _refuse(f"{where}: unknown agent {agent!r}; known: {known}{close}")
+        refuse(f"{where}: unknown agent {agent!r}; known: {known}{close}")
     return Root(agent, label, Path(places.expand(value["path"], said.environ)))
 
 
@@ -363,7 +296,7 @@ def _paths(said: _Said) -> tuple[tuple[str, str], ...]:
     configured: Mapping[str, Any] = said.table.get("paths", {})
     for old, new in configured.items():
         if not isinstance(new, str):
-            _refuse(f"{said.file}: paths.{old} takes a string, not {new!r}")
+            refuse(f"{said.file}: paths.{old} takes a string, not {new!r}")
     stated = list(said.flags.get("path_map") or ())
     if not stated and said.environ.get("BURNMON_PATH_MAP"):
         stated = said.environ["BURNMON_PATH_MAP"].split(",")
@@ -373,46 +306,30 @@ def _paths(said: _Said) -> tuple[tuple[str, str], ...]:
 
 
 def _budgets(said: _Said) -> tuple[Budget, ...]:
-    table: Mapping[str, Any] = said.table.get("budgets", {})
+    table = said.table.get("budgets", {})
     where = f"{said.file}: budgets"
-    projects = table.get("projects", {})
-    if not isinstance(projects, dict):
-        _refuse(f"{where}.projects takes a table of each project, not {projects!r}")
-    own = {key: value for key, value in table.items() if key != "projects"}
-    found = _budgets_of("", own, where, (*PERIODS, "projects"))
-    for name, periods in projects.items():
-        place = f"{where}.projects.{name}"
-        if not (name and isinstance(periods, dict) and periods):
-            _refuse(f"{place}: takes {{ day = 10 }}, not {periods!r}")
-        found += _budgets_of(name, periods, place, PERIODS)
-    return tuple(found)
-
-
-def _budgets_of(
-    project: str, periods: Mapping[str, Any], where: str, known: tuple[str, ...]
-) -> list[Budget]:
-    for kind, dollars in periods.items():
-        if kind not in PERIODS:
-            close = nearest(kind, list(known))
-            _refuse(f"{where}: unknown key {kind!r}; known: {', '.join(known)}{close}")
-        number = isinstance(dollars, int | float) and not isinstance(dollars, bool)
-        if not number or not 0 < dollars < 1e9:
-            _refuse(f"{where}: {kind} takes dollars above 0, not {dollars!r}")
-    ordered = [kind for kind in PERIODS if kind in periods]
-    return [Budget(kind, float(periods[kind]), project) for kind in ordered]
+    check(table, budget_settings.KEYS, where)
+    for name, periods in table.get("projects", {}).items():
+        if not (isinstance(periods, dict) and periods):
+            refuse(f"{where}.projects.{name}: takes {{ day = 10 }}, not {periods!r}")
+        check(periods, budget_settings.PERIODS, f"{where}.projects.{name}")
+    try:
+        return budget_settings.budgets_of(table)
+    except ValueError as error:
+        refuse(f"{said.file}: budgets.{error}")
 
 
 def _alerts(said: _Said) -> Alerts:
     table = said.table.get("alerts", {})
-    _check(table, alert_settings.KEYS, f"{said.file}: alerts")
+    check(table, alert_settings.KEYS, f"{said.file}: alerts")
     try:
         return alert_settings.alerts_of(table)
     except ValueError as error:
-        _refuse(f"{said.file}: alerts.{error}")
+        refuse(f"{said.file}: alerts.{error}")
 
 
 def _pair(text: str) -> tuple[str, str]:
     old, equals, new = text.partition("=")
     if not (old.strip() and equals and new.strip()):
-        _refuse(f"--path-map: takes OLD=NEW, not {text!r}")
+        refuse(f"--path-map: takes OLD=NEW, not {text!r}")
     return old.strip(), new.strip()

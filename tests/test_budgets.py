@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from burnmon.config import Budget
+from burnmon.budget_settings import Budget
 from burnmon.records import Window
 from burnmon.usage.budgets import Quarter, bounds, budget_windows, since
 

@@ -13,7 +13,8 @@ import pytest
 
 from burnmon import config, places
 from burnmon.alert_settings import Alerts
-from burnmon.config import Budget, Settings
+from burnmon.budget_settings import Budget
+from burnmon.config import Settings
 from burnmon.records import ConfigError
 
 REPOSITORY = Path(config.__file__).parent.parent
@@ -343,12 +344,13 @@ def test_budgets(home: Path) -> None:
     [
         pytest.param("daily = 3", "budgets: unknown key 'daily'", id="unknown period"),
         pytest.param("dya = 3", "did you mean 'day'", id="misspelt"),
-        pytest.param("day = 0", "budgets: day takes dollars above 0", id="nothing"),
+        pytest.param("day = 0", "budgets.day takes dollars above 0", id="nothing"),
         pytest.param("day = inf", "takes dollars above 0", id="everything"),
-        pytest.param("day = true", "takes dollars above 0, not True", id="a switch"),
-        pytest.param('day = "9"', "takes dollars above 0, not '9'", id="a string"),
+        pytest.param("day = true", "day takes a number, not True", id="a switch"),
+        pytest.param('day = "9"', "day takes a number, not '9'", id="a string"),
         pytest.param("projects = 3", "projects takes a table", id="no projects"),
         pytest.param("projects.api = 3", "projects.api: takes", id="no periods"),
+        pytest.param('projects."".day = 3', "projects takes parts of", id="no name"),
         pytest.param(
             "projects.api.year = 3", "projects.api: unknown key 'year'", id="a year"
         ),

@@ -18,7 +18,8 @@ import pytest
 from homes import assistant, at, prompt, sidechain
 
 from burnmon import config
-from burnmon.config import Budget, Root, Settings
+from burnmon.budget_settings import Budget
+from burnmon.config import Root, Settings
 from burnmon.live import engine, feeder
 from burnmon.live.engine import Engine, open_ledger, peek
 from burnmon.live.feeder import Feeder

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from burnmon import __version__
 from burnmon.cli.commands import COMMANDS, SHARED, Command, Flag
-from burnmon.config import environ_switch, nearest
+from burnmon.config import environ_switch
+from burnmon.config_file import nearest
 from burnmon.records import ConfigError, UsageError
 
 ABOUT = """\

@@ -111,7 +111,7 @@ def filled(template: str, known: Mapping[str, str]) -> str:
 
 def _field(name: str, known: Mapping[str, str]) -> str:
     if name not in known:
-        from burnmon.config import nearest
+        from burnmon.config_file import nearest
 
         close = nearest(name, list(known))
         _refuse(f"--format: no field {name!r}; known: {', '.join(known)}{close}")

@@ -12,7 +12,7 @@ from random import Random
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from burnmon.config import Budget
+from burnmon.budget_settings import Budget
 
 ZONE = "Europe/Berlin"
 TODAY = date(2026, 11, 17)

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from burnmon.config import Budget
+from burnmon.budget_settings import Budget
 from burnmon.records import BUDGET, Window
 from burnmon.usage.forecast import foresee
 from burnmon.usage.limits import verdict

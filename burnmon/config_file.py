@@ -1,0 +1,70 @@
+"""Reads a config file, and refuses what is wrong in it by file, key and nearest match.
+
+It knows tables, keys and types; ``config`` knows what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+_WORDS = {
+    str: "a string",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+    float: "a number",
+}
+
+
+def read_table(
+    file: Path, keys: Mapping[str, type], must_exist: bool = False
+) -> dict[str, Any]:
+    """The config file's table, its keys and types checked; empty if there is none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            refuse(f"{file}: there is no such config file")
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"{file}: {error}")
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        refuse(f"{file}: {error}")
+    check(table, keys, str(file))
+    return table
+
+
+def check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> None:
+    """Refuse a key that is not known, or a value of another type than its key takes."""
+    for key, value in table.items():
+        if key not in known:
+            keys = ", ".join(known)
+            close = nearest(key, list(known))
+            refuse(f"{where}: unknown key {key!r}; known: {keys}{close}")
+        is_number = known[key] is float and type(value) is int
+        if type(value) is not known[key] and not is_number:
+            refuse(f"{where}: {key} takes {_WORDS[known[key]]}, not {value!r}")
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean 'day'?`` for the closest of the known words, or nothing."""
+    from difflib import get_close_matches
+
+    lower = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), list(lower), 1, 0.6)
+    return f"; did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise ConfigError."""
+    # Imported late: the vocabulary takes longer to load than everything here, and a
+    # run without errors in a status bar needs none of it.
+    from burnmon.records import ConfigError
+
+    raise ConfigError(message)
