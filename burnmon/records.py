@@ -242,7 +242,7 @@ class Window:
     """Share presumably added since the reading, from local spend: an estimate on top of
     ``used``. None where it cannot be trusted; 0 where nothing was spent since."""
     spent: Decimal | None = None
-    """Dollars used, for windows that count money: budgets, extra usage."""
+    """Dollars used, for windows that count money: budgets."""
     allowance: Decimal | None = None
     """Dollars allowed, for windows that count money."""
     unpriced: int = 0

@@ -42,6 +42,16 @@ def money(amount: Decimal | None) -> str:
     return f"{sign}${rounded:,}"
 
 
+def out_of(spent: Decimal | None, allowance: Decimal | None) -> str:
+    """Dollars of those that may be spent: ``$12.34 of $50``; unlimited, what was spent.
+
+    >>> out_of(Decimal("12.34"), Decimal(50)), out_of(Decimal("12.34"), None)
+    ('$12.34 of $50', '$12.34')
+    """
+    limit = "" if allowance is None else f" of {money(allowance).removesuffix('.00')}"
+    return money(spent) + limit
+
+
 def rate(per_minute: Decimal | None) -> str:
     """Dollars per minute: ``$0.42/min``."""
     return UNPRICED if per_minute is None else f"{money(per_minute)}/min"

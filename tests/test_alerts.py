@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from burnmon.alert_settings import Alerts
+from burnmon.budget_settings import Budget
 from burnmon.live.alerts import SETTLED, due, is_quiet, with_events
+from burnmon.live.charts import window_label
 from burnmon.live.snapshot import (
     Alert,
     Cache,
@@ -24,6 +26,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.records import Verdict
+from burnmon.usage.budgets import Quarter, budget_windows
 
 RULES = Alerts()
 NIGHT = Alerts(quiet=(22 * 60, 7 * 60))
@@ -245,6 +248,27 @@ def test_budget_is_a_kind_of_its_own() -> None:
     telling.see(shown(budget))
     after = row("safe", 0.0, RESET + minutes(1440), "budget")
     assert telling.see(shown(after, now=RESET + minutes(1))) == []
+
+
+def test_budgets_of_ones_own() -> None:
+    """An own budget is told by its name, in dollars, and never as a stop."""
+    spend = {"~/src/api": {int(NOW.timestamp()) // 900: Quarter(Decimal("36.2"))}}
+    day, week = budget_windows(
+        (Budget("day", 35.0), Budget("week", 50.0, "api")), spend, (), "UTC", NOW
+    )
+    lasts_not = replace(
+        week, verdict="runs_out", forecast=example.limits()[0].window.forecast
+    )
+    rows = [
+        LimitRow(each, window_label(each), each.elapsed(NOW))
+        for each in (day, lasts_not)
+    ]
+    over, out = due(shown(*rows), [], RULES)
+    assert over.text == "Budget day over budget: $36.20 of $35"
+    assert (over.subject, over.level) == ("Budget day", "alarm")
+    assert dict(over.why)["spent_usd"] == 36.2
+    assert out.text.startswith("Budget api week runs out ")
+    assert out.level == "warning"
 
 
 # --- quiet hours ---------------------------------------------------------------------

@@ -382,7 +382,7 @@ def test_limits_command_knows_them(settings: Settings, tmp_path: Path) -> None:
         }
     ]
     shown = "\n".join(limits_command.lines(found, NOW, "UTC"))
-    assert "Claude extra usage: $12.34 of $50.00 used this month" in shown
+    assert "Claude extra usage: $12.34 of $50 used this month" in shown
 
 
 def test_credits_of_yesterday_are_not_told(settings: Settings, tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from burnmon.frame import Scene, View, lines, once, plan
 from burnmon.frame.axes import axes_of
+from burnmon.frame.explain import copied
 from burnmon.frame.graph import bar, burn_up, in_one_colour, sparkline
 from burnmon.frame.segments import Line, width_of
+from burnmon.frame.view import LIMITS, limit_key
 from burnmon.live.snapshot import Chart, Snapshot
-from burnmon.records import ExtraUsage, Window
+from burnmon.records import Credits, ExtraUsage, Window
 
 SHARES = st.floats(0, 2, allow_nan=False)
 
@@ -327,6 +329,19 @@ def test_extra_usage_row() -> None:
     assert "nothing left" in window_line(reached)
     extra = ExtraUsage(example.NOW, 4.1)
     assert "extra $4.10" in window_line(replace(reached, extra=extra))
+
+
+def test_credits_are_explained() -> None:
+    """Credits of an account stand in the explanation of its windows, and there only."""
+    at = example.NOW - timedelta(minutes=3)
+    cap = Decimal(50)
+    stated = Credits("claude", "default", Decimal("12.34"), cap, at, "usage endpoint")
+    shown = replace(example.snapshot(), credits=(stated,))
+    view = View(pane=LIMITS)
+    words = "credits: $12.34 of $50 used this month; official: usage endpoint"
+    assert f"{words}, stated 3 m ago" in copied(Scene(shown, shown, view))
+    codex = replace(view, limit=limit_key(shown.limits[2]))
+    assert "credits" not in copied(Scene(shown, shown, codex))
 
 
 def test_estimate_stands_apart() -> None:

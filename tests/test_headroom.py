@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,7 @@ from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.snapshot import Health, LimitRow, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
-from burnmon.records import LimitReading, Request, Session, Usage
+from burnmon.records import Credits, LimitReading, Request, Session, Usage
 from burnmon.usage import pricing
 from burnmon.usage.limits import stretches
 
@@ -75,6 +76,7 @@ def taken(
     requests: Sequence[Request] = (),
     sessions: Sequence[Session] = (session(),),
     since: datetime = SINCE,
+    stated: Sequence[Credits] = (),
 ) -> Snapshot:
     """The snapshot of now, after windows in which a dollar took a percent."""
     before, made = past()
@@ -87,7 +89,7 @@ def taken(
     told = Known(
         named, known, {}, (), health, None, (), "UTC", since=since, learned=learned
     )
-    return take(told, tally, NOW)
+    return take(replace(told, credits=tuple(stated)), tally, NOW)
 
 
 def limit(shown: Snapshot) -> LimitRow:
@@ -195,6 +197,29 @@ def test_extra_usage() -> None:
         "Claude 5h reached · on extra usage: $3.00 since 09:51, resets 12:31"
     )
     assert shown.answer_level == "alarm"
+
+
+@pytest.mark.parametrize(
+    ("account", "minutes", "allowance", "words"),
+    [
+        pytest.param("", 5, "50", "$12.34 of $50 credits used", id="since"),
+        pytest.param("", 5, None, "$12.34 credits used", id="no cap"),
+        pytest.param("", 50, "50", "", id="before"),
+        pytest.param("work", 5, "50", "", id="another account"),
+    ],
+)
+def test_credits(
+    account: str, minutes: float, allowance: str | None, words: str
+) -> None:
+    """The first line says official credits that were stated since work goes on."""
+    cap = None if allowance is None else Decimal(allowance)
+    stated = Credits("claude", account, Decimal("12.34"), cap, ago(minutes), "told")
+    made = [request(40), request(10)]
+    shown = taken([reading(1.0, 60)], made, stated=[stated])
+    extra = "Claude 5h reached · on extra usage: $2.00 since 09:51, "
+    assert shown.answer.startswith(
+        f"{extra}{words} · resets 12:31" if words else f"{extra}resets 12:31"
+    )
 
 
 def test_answers_in_flight_are_no_extra_usage() -> None:

@@ -13,8 +13,9 @@ from random import Random
 
 import pytest
 
+from burnmon.live.session_rows import MOST_SESSIONS, SHOWN, WAITS
 from burnmon.live.snapshot import Chart, Health, SessionRow, Snapshot
-from burnmon.live.take import MOST_EVENTS, MOST_SESSIONS, SHOWN, WAITS, Known, take
+from burnmon.live.take import MOST_EVENTS, Known, take
 from burnmon.live.tally import Tally
 from burnmon.records import Alive, LimitReading, Mark, Request, Session, Terms, Usage
 from burnmon.usage import pricing

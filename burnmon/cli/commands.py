@@ -118,7 +118,8 @@ COMMANDS = {
         "pace, today, burning and waiting; window to resets are of the binding window.",
         json="source: running | ledger | null, answer, answer_level,\n"
         "windows: [{label, agent, account, kind, window_minutes, used_percent,\n"
-        "resets_at, verdict, binding, exhausted_at: {p10, p50, p90} | null,\n"
+        "used_percent_live, resets_at, verdict, binding,\n"
+        "exhausted_at: {p10, p50, p90} | null,\n"
         "exhaustion_probability}], missing: [{agent, reason, remedy}],\n"
         "cost_per_minute_usd, cost_today_usd, sessions_burning, sessions_waiting, pid",
     ),

@@ -11,7 +11,6 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from burnmon import cli, text
@@ -21,9 +20,10 @@ from burnmon.cli.estimates import budgets, with_estimates
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
+from burnmon.live.session_rows import SHOWN
 from burnmon.live.snapshot import LimitRow
 from burnmon.live.status import window_fields
-from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY, SHOWN
+from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY
 from burnmon.records import BUDGET, Credits, Exchange, Forecast, Headroom, Window
 from burnmon.usage import pricing
 from burnmon.usage.credits import known_credits
@@ -191,8 +191,8 @@ def _fields(window: Window) -> dict[str, Any]:
         "verdict": window.verdict,
         "reason": window.reason,
         "remedy": remedy(window),
-        "spent_usd": _dollars(window.spent),
-        "allowance_usd": _dollars(window.allowance),
+        "spent_usd": window.spent,
+        "allowance_usd": window.allowance,
         "unpriced_requests": window.unpriced,
         "exchange": window.exchange and _exchange(window.exchange),
         "headroom": window.headroom and _headroom(window.headroom),
@@ -206,10 +206,6 @@ def live(window: Window) -> float | None:
     if window.used is None or window.live is None:
         return None
     return window.used + window.live
-
-
-def _dollars(amount: Decimal | None) -> float | None:
-    return None if amount is None else float(amount)
 
 
 def _cents(amount: float | None) -> float | None:
@@ -287,8 +283,7 @@ def lines(found: Limits, now: datetime, zone: str) -> Iterator[str]:
             yield f"  {' ' * wide}  local_estimate: the 5h window resets about {at}"
     for each in found.credits:
         account = f" {text.plain(each.account)}" if each.account else ""
-        cap = "" if each.allowance is None else f" of {text.money(each.allowance)}"
-        spent = f"{text.money(each.spent)}{cap} used this month"
+        spent = f"{text.out_of(each.spent, each.allowance)} used this month"
         stated = f"{each.source}, stated {text.ago(each.observed_at, now)}"
         yield f"  Claude{account} extra usage: {spent}; official: {stated}"
     if not found.windows and not found.missing:
@@ -320,8 +315,7 @@ def _figures(window: Window, now: datetime, zone: str) -> str:
 
 
 def _spent(window: Window) -> str:
-    allowance = text.money(window.allowance).removesuffix(".00")
-    words = f"{text.money(window.spent)} of {allowance}"
+    words = text.out_of(window.spent, window.allowance)
     return f"{words} + {window.unpriced} unpriced" if window.unpriced else words
 
 

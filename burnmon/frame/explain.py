@@ -22,7 +22,7 @@ from burnmon.frame.view import (
 )
 from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
 from burnmon.records import Window
-from burnmon.text import clock, money, plain, rate, span, tokens
+from burnmon.text import ago, clock, money, out_of, plain, rate, span, tokens
 
 Facts = list[tuple[str, str]]
 _NAME = 14
@@ -90,7 +90,7 @@ def _limits(row: LimitRow | None, snapshot: Snapshot) -> tuple[str, Facts]:
     # The source is that of the share: the other figures are computed here.
     reasons = (re.sub("^source:", f"{figure}:", line) for line in row.explain)
     facts = _with_reasons(_limit(row.window, snapshot), reasons)
-    return plain(row.label), facts + missing
+    return plain(row.label), facts + _credits(row.window, snapshot) + missing
 
 
 def _limit(window: Window, snapshot: Snapshot) -> Facts:
@@ -108,6 +108,19 @@ def _limit(window: Window, snapshot: Snapshot) -> Facts:
     if window.forecast is not None:
         facts.append(("forecast", outcome(window, snapshot)))
     return [*facts, ("verdict", verdict(window).lower())]
+
+
+def _credits(window: Window, snapshot: Snapshot) -> Facts:
+    """What work beyond the limits of the window's account came to."""
+    return [
+        (
+            "credits",
+            f"{out_of(each.spent, each.allowance)} used this month; official:"
+            f" {each.source}, stated {ago(each.observed_at, snapshot.now)}",
+        )
+        for each in snapshot.credits
+        if (each.agent, each.account) == (window.agent, window.account)
+    ]
 
 
 def _session(row: SessionRow, snapshot: Snapshot) -> Facts:

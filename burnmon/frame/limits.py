@@ -21,6 +21,7 @@ from burnmon.text import (
     countdown,
     money,
     money_between,
+    out_of,
     plain,
     points,
     share,
@@ -122,12 +123,11 @@ def spent(window: Window, width: int) -> str:
     """Dollars of a window that counts them, as far as the words fit; else empty."""
     if window.spent is None or window.allowance is None:
         return ""
-    amount, allowance = money(window.spent), money(window.allowance)
-    short = f"{amount} of {allowance.removesuffix('.00')}"
+    short = out_of(window.spent, window.allowance)
     more = f" + {window.unpriced} unpriced" if window.unpriced else ""
     period = _PERIODS.get(window.kind, "") if window.agent == BUDGET else ""
     forms = (f"{short} {period}{more}", f"{short}{more}", f"{short} {period}", short)
-    return next((form for form in forms if cells(form) <= width), amount)
+    return next((form for form in forms if cells(form) <= width), money(window.spent))
 
 
 def outcome(window: Window, snapshot: Snapshot) -> str:

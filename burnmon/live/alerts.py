@@ -14,8 +14,10 @@ from typing import Literal
 
 from burnmon import text
 from burnmon.alert_settings import Alerts
+from burnmon.live.answer import about
 from burnmon.live.snapshot import Alert, Event, LimitRow, SessionRow, Snapshot
-from burnmon.live.take import EVENTS_SHOWN, MOST_EVENTS, about
+from burnmon.live.take import EVENTS_SHOWN, MOST_EVENTS
+from burnmon.records import BUDGET, Window
 
 SAME_OCCASION = timedelta(seconds=120)
 """Occasions this close are one: vendors state resets with a jitter."""
@@ -134,7 +136,7 @@ def _true_now(snapshot: Snapshot, told: Told, rules: Alerts) -> Iterator[Alert]:
     """Everything that could be told, a verdict before the thresholds it covers."""
     budgets, limits = "budget" in rules.kinds, "limit" in rules.kinds
     for row in snapshot.limits:
-        if budgets if row.window.agent == "budget" else limits:
+        if budgets if row.window.agent == BUDGET else limits:
             yield from _of_window(row, snapshot, rules)
             yield from _freed(row, snapshot, told)
     if "runaway" in rules.kinds:
@@ -151,11 +153,11 @@ def _of_window(row: LimitRow, snapshot: Snapshot, rules: Alerts) -> Iterator[Ale
     if window.used is None or window.resets_at is None or window.resets_at <= now:
         return
     verdict, percent = window.verdict, round(window.used * 100, 6)
-    outlook = about(row, now, snapshot.zone)
+    outlook = about(row, snapshot)
     common = Alert(
         now, "verdict", row.label, window.resets_at, 0, "warning", "", why=_why(row)
     )
-    level = _LEVELS.get(verdict, "warning")
+    level = _level(window)
     if step := _STEPS.get(verdict):
         said = outlook
         if step < _REACHED:
@@ -163,7 +165,8 @@ def _of_window(row: LimitRow, snapshot: Snapshot, rules: Alerts) -> Iterator[Ale
         yield replace(common, step=step, level=level, text=said)
     passed = [each for each in rules.thresholds if each <= percent]
     if passed:
-        if verdict == "unknown" and passed[-1] == rules.thresholds[-1]:
+        last = passed[-1] == rules.thresholds[-1]
+        if verdict == "unknown" and last and window.agent != BUDGET:
             level = "alarm"
         said = f"{row.label} {text.share(window.used)} used"
         if verdict != "unknown":
@@ -171,9 +174,18 @@ def _of_window(row: LimitRow, snapshot: Snapshot, rules: Alerts) -> Iterator[Ale
         yield replace(common, kind="threshold", step=passed[-1], level=level, text=said)
 
 
+def _level(window: Window) -> Level:
+    """How loudly a verdict is told; a budget that will not last stops nobody."""
+    if window.agent == BUDGET and window.verdict == "runs_out":
+        return "warning"
+    return _LEVELS.get(window.verdict, "warning")
+
+
 def _why(row: LimitRow) -> tuple[tuple[str, float | str | None], ...]:
     window, forecast = row.window, row.window.forecast
+    money = (("spent_usd", window.spent), ("allowance_usd", window.allowance))
     return (
+        *((name, float(dollars)) for name, dollars in money if dollars is not None),
         ("agent", window.agent),
         ("account", window.account),
         ("kind", window.kind),
@@ -204,7 +216,7 @@ def _freed(row: LimitRow, snapshot: Snapshot, told: Told) -> Iterator[Alert]:
         for each in told.get(("verdict", row.label), ())
         if each.step == _REACHED
     ]
-    if not full or window.agent == "budget" or _is_refused(row, snapshot):
+    if not full or window.agent == BUDGET or _is_refused(row, snapshot):
         return
     reset = max(full)
     began_early = window.resets_at is not None and window.resets_at > (

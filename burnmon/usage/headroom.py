@@ -96,8 +96,6 @@ def estimated(
     """The window with what local spend adds to its reading."""
     if window.used is None or window.observed_at is None or work is None:
         return window
-    if window.spent is not None:
-        return window  # credits: what they are spent on is for their vendor to say
     exchange = past.exchanges.get(series(stretch.readings[-1]))
     newest = work.heard.get(window.source, window.observed_at)
     if exchange is not None and newest - window.observed_at > TOGETHER:

@@ -1,0 +1,212 @@
+"""The rows of the sessions: whose move it is, what each came to, its cache and context.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from burnmon import text
+from burnmon.live.headroom import Accounts, what_if
+from burnmon.live.snapshot import Cache, SessionRow
+from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
+from burnmon.records import Alive, Request, Session, SessionState, Window
+
+SHOWN = timedelta(hours=24)
+"""Sessions without a line for longer are left out."""
+MOST_SESSIONS = 200
+WAITS = timedelta(minutes=30)
+"""A session that awaits its person longer than this is idle."""
+SPARK_STEP = timedelta(minutes=2)
+SPARK_LENGTH = 15
+HOUR_CACHE, SHORT_CACHE = timedelta(hours=1), timedelta(minutes=5)
+"""Lives of Claude's two kinds of cache entries."""
+
+_MINUTES = Decimal(int(RECENT.total_seconds())) / 60
+
+
+def session_rows(
+    accounts: Accounts,
+    alive: Mapping[str, Alive],
+    rates: Mapping[str, Spend],
+    limits: Sequence[Window],
+) -> tuple[SessionRow, ...]:
+    """Burning ones first, then those that wait, the dearest and newest before others.
+
+    ``alive`` and ``rates`` are by session: its line in the agent's registry, and what
+    it came to within ``RECENT``.
+    """
+    now = accounts.now
+    rows = [
+        _row(session, alive.get(session.session_id), accounts, rates, limits)
+        for session in accounts.sessions.values()
+        if session.last_at is not None and now - session.last_at <= SHOWN
+    ]
+    order = {"burning": 0, "waiting": 1, "idle": 2}
+    rows.sort(
+        key=lambda row: (
+            order[row.state],
+            -(row.cost_per_minute or 0),
+            -row.last_at.timestamp(),
+            row.session_id,
+        )
+    )
+    return tuple(rows[:MOST_SESSIONS])
+
+
+_NOTHING = SessionTally()
+
+
+def _row(
+    session: Session,
+    alive: Alive | None,
+    accounts: Accounts,
+    rates: Mapping[str, Spend],
+    limits: Sequence[Window],
+) -> SessionRow:
+    tally, now = accounts.tally, accounts.now
+    sums = tally.sessions.get(session.session_id, _NOTHING)
+    lately = rates.get(session.session_id, Spend())
+    last_at = session.last_at or now
+    state, since = _state(session, alive, lately, sums, now)
+    newest = sums.newest
+    return SessionRow(
+        session_id=text.plain(session.session_id),
+        agent=session.agent,
+        project=text.plain(text.base(session.project)),
+        cwd=text.plain(session.project),
+        branch=text.plain(session.branch),
+        model=text.plain(newest.model if newest else session.model),
+        title=text.plain(session.title),
+        state=state,
+        state_since=since,
+        cost_per_minute=pace(lately),
+        tokens_per_minute=lately.fresh / (RECENT / timedelta(minutes=1)),
+        spark=_spark(sums, now),
+        cost=sums.total.dollars,
+        unpriced_requests=sums.total.unpriced,
+        requests=sums.total.requests,
+        context_tokens=newest.usage.prompt if newest else None,
+        context_window=session.context_window,
+        cache=_cache(newest, sums, tally),
+        subagents=sum(now - at <= RECENT for at in sums.subagents.values()),
+        doing=text.plain(session.doing),
+        started_at=session.started_at or last_at,
+        last_at=last_at,
+        explain=(
+            *_why_session(session, sums, now),
+            *(what_if(session, accounts, limits) if lately.requests else ()),
+        ),
+    )
+
+
+def pace(lately: Spend) -> Decimal | None:
+    """Dollars per minute of what ``RECENT`` came to; None where a price is unknown."""
+    dollars = lately.dollars
+    return None if dollars is None else dollars / _MINUTES
+
+
+def _state(
+    session: Session,
+    alive: Alive | None,
+    lately: Spend,
+    sums: SessionTally,
+    now: datetime,
+) -> tuple[SessionState, datetime]:
+    """Burning while requests come in or the agent has the move; then whose move it is.
+
+    The registry of running sessions knows better than silence, where there is one.
+    """
+    last_at = session.last_at or now
+    moved_at = session.doing_at or last_at
+    if alive is not None:
+        if alive.status in ("waiting", "needs_input"):
+            return "waiting", alive.since
+        if alive.status == "busy" and alive.since >= moved_at:
+            return "burning", alive.since
+        if alive.status == "idle" and alive.since >= last_at:
+            return _awaited(alive.since, now)
+    behind = max((at for at in sums.subagents.values() if at <= now), default=None)
+    if behind is not None and behind > moved_at and now - behind <= RECENT:
+        return "burning", behind
+    if session.turn == "person":
+        return _awaited(moved_at, now)
+    if lately.requests or abs(now - last_at) <= RECENT:
+        return "burning", sums.newest.at if sums.newest else last_at
+    if alive is not None and alive.status == "busy":
+        return "burning", alive.since
+    return "idle", last_at
+
+
+def _awaited(since: datetime, now: datetime) -> tuple[SessionState, datetime]:
+    """The person has the move; who does not make it for long has left."""
+    return ("waiting" if now - since <= WAITS else "idle"), since
+
+
+def _spark(sums: SessionTally, now: datetime) -> tuple[float, ...]:
+    """Dollars per step, the last step ending now."""
+    step = int(SPARK_STEP.total_seconds()) // 60
+    last = int(now.timestamp()) // 60
+    first = last - step * SPARK_LENGTH + 1
+    buckets = [0.0] * SPARK_LENGTH
+    for place in range(step * SPARK_LENGTH):
+        spend = sums.minutes.get(first + place)
+        if spend is not None:
+            buckets[place // step] += float(spend.cost)
+    return tuple(buckets)
+
+
+def _cache(newest: Request | None, sums: SessionTally, tally: Tally) -> Cache | None:
+    """The cache of the newest request, where its life is known: Claude's is.
+
+    Reading an entry renews it. A cold cache is written again as a whole instead of
+    read, at the price of its kind.
+    """
+    if newest is None or newest.agent != "claude":
+        return None
+    usage = newest.usage
+    if not (usage.cache_read or usage.cache_write_5m or usage.cache_write_1h):
+        return None
+    long = (
+        sums.hour_cache_at is not None and newest.at - sums.hour_cache_at <= HOUR_CACHE
+    )
+    rate = tally.prices.rate(newest.model, newest.at, usage.prompt, newest.terms)
+    cost = None
+    if rate is not None:
+        write = rate.cache_write_1h if long else rate.cache_write_5m
+        cost = (write - rate.cache_read) * usage.prompt
+    return Cache(newest.at + (HOUR_CACHE if long else SHORT_CACHE), cost)
+
+
+def _why_session(
+    session: Session, sums: SessionTally, now: datetime
+) -> tuple[str, ...]:
+    total = sums.total
+    priced = total.requests - total.unpriced
+    lines = [
+        f"session {session.session_id}, {session.agent}",
+        f"cost: {priced} priced of {total.requests} requests, each by its own time,"
+        " model and tier; copies counted once, sub-agents included",
+        f"tokens: {total.input:,} input, {total.written:,} cache written,"
+        f" {total.cache_read:,} cache read, {total.output:,} output",
+        f"pace: requests of the last {text.span(RECENT)}, divided by it",
+    ]
+    if total.unpriced:
+        models = ", ".join(sorted(each for each, n in sums.models.items() if n))
+        lines.append(f"unpriced: {total.unpriced} requests; models {models}")
+    if total.incomplete:
+        lines.append(
+            f"output of {total.incomplete} requests is a lower bound: the agent never"
+            " wrote their final count"
+        )
+    if session.stated_cost is not None:
+        lines.append(
+            f"the agent's own total: {text.money(session.stated_cost)}, hidden calls"
+            " such as compaction included"
+        )
+    if session.last_at is not None:
+        lines.append(f"newest line {text.ago(session.last_at, now)}")
+    return tuple(text.plain(line) for line in lines)
