@@ -194,7 +194,7 @@ def test_extra_usage() -> None:
     assert row.window.extra is not None
     assert row.window.extra.dollars == pytest.approx(3)
     assert shown.answer.startswith(
-        "Claude 5h reached · on extra usage: $3.00 since 09:51, resets 12:31"
+        "Claude 5h reached · on extra usage: $3.00 since 09:51 · resets 12:31"
     )
     assert shown.answer_level == "alarm"
 
@@ -216,10 +216,8 @@ def test_credits(
     stated = Credits("claude", account, Decimal("12.34"), cap, ago(minutes), "told")
     made = [request(40), request(10)]
     shown = taken([reading(1.0, 60)], made, stated=[stated])
-    extra = "Claude 5h reached · on extra usage: $2.00 since 09:51, "
-    assert shown.answer.startswith(
-        f"{extra}{words} · resets 12:31" if words else f"{extra}resets 12:31"
-    )
+    said = ["Claude 5h reached", "on extra usage: $2.00 since 09:51", words]
+    assert shown.answer.startswith(" · ".join([*filter(None, said), "resets 12:31"]))
 
 
 def test_answers_in_flight_are_no_extra_usage() -> None:

@@ -98,11 +98,12 @@ def _reached(window: Window, snapshot: Snapshot, resets: str) -> str:
     extra = extra_words(window, snapshot.zone, snapshot.now)
     if not extra:
         return f"reached, resets {resets}"
+    said = ["reached", f"on extra usage: {extra}"]
     stated = _credits(window, snapshot)
-    if stated is None:
-        return f"reached · on extra usage: {extra}, resets {resets}"
-    used = text.out_of(stated.spent, stated.allowance)
-    return f"reached · on extra usage: {extra}, {used} credits used · resets {resets}"
+    if stated is not None:
+        said.append(f"{text.out_of(stated.spent, stated.allowance)} credits used")
+    # Phrases of their own: a narrow screen leaves out the last ones.
+    return " · ".join([*said, f"resets {resets}"])
 
 
 def _credits(window: Window, snapshot: Snapshot) -> Credits | None:
