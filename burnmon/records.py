@@ -175,9 +175,12 @@ class Forecast:
     exhaustion_probability: float
     """Chance, 0–1, that the limit is reached before the reset."""
     exhausted_at: tuple[datetime, datetime, datetime] | None
-    """10 %, 50 % and 90 % instants of exhaustion, if it is likely enough to state."""
+    """10 %, 50 % and 90 % instants of exhaustion, should it come to that; ``None``
+    where that is too unlikely to say when."""
     method: str
     confidence: Confidence = "experimental"
+    made_at: datetime | None = None
+    """The instant it was made at, knowing nothing later."""
 
 
 class Exchange(NamedTuple):

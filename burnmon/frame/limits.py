@@ -71,9 +71,6 @@ def level(window: Window) -> str:
         return "alarm"
     if window.used is None:
         return "dim"
-    if window.forecast is not None:
-        chance = window.forecast.exhaustion_probability
-        return "calm" if chance < 0.1 else "attention" if chance <= 0.5 else "alarm"
     by_verdict = {"safe": "calm", "watch": "attention", "runs_out": "alarm"}
     return by_verdict.get(window.verdict, "accent")
 
@@ -139,7 +136,7 @@ def outcome(window: Window, snapshot: Snapshot) -> str:
         return "no forecast" if window.used is not None else ""
     if window.agent == BUDGET and window.verdict == "safe":
         return _heading(window, forecast, snapshot)
-    if window.verdict != "safe" and forecast.exhausted_at is not None:
+    if window.verdict == "runs_out" and forecast.exhausted_at is not None:
         return "out " + _exhaustion(forecast, snapshot)
     return between(forecast.p10, forecast.p90) + " at reset"
 

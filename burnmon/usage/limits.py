@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from burnmon.records import Forecast, LimitReading, Verdict, Window
-from burnmon.usage.forecast import foresee
+from burnmon.usage.forecast import UNJUDGED, Standing, foresee
 
 SAME_RESET = timedelta(seconds=120)
 """Resets this close are one window's; vendors state them with a jitter (< 60 s)."""
@@ -31,18 +31,72 @@ class Stretch:
     readings: tuple[LimitReading, ...]
     """By when they were first observed."""
 
+    @property
+    def top(self) -> float:
+        """The highest share that was stated."""
+        return max(each.used for each in self.readings)
+
+    @property
+    def last_at(self) -> datetime:
+        """When anything was last stated of it."""
+        return max(map(_last_at, self.readings))
+
+    def known_at(self, at: datetime) -> Stretch | None:
+        """What was known at an instant; None before the first statement."""
+        known = tuple(
+            replace(each, repeated_at=min(at, _last_at(each)))
+            for each in self.readings
+            if each.observed_at <= at
+        )
+        return Stretch(self.resets_at, known) if known else None
+
     def used(self, at: datetime) -> float | None:
-        """Share known to be used at an instant: the highest stated until then."""
-        stated = [each.used for each in self.readings if each.observed_at <= at]
-        return max(stated, default=None)
+        """Share known to be used at an instant: the highest stated until then, since
+        the provider last gave use back."""
+        known = self.known_at(at)
+        return None if known is None else known.steps()[-1][1]
 
     def steps(self) -> tuple[tuple[datetime, float], ...]:
-        """The staircase of use: each instant at which a higher share was stated."""
+        """The staircase of use: each instant at which a higher share was stated.
+
+        It begins anew where the provider gave use back before the reset.
+        """
+        given_back = _given_back(self.readings)
+        if given_back:
+            return given_back
         steps: list[tuple[datetime, float]] = []
         for each in self.readings:
             if not steps or each.used > steps[-1][1]:
                 steps.append((each.observed_at, each.used))
         return tuple(steps)
+
+
+FELL = 0.05
+"""A fall that is smaller is no giving back of use."""
+
+
+def _given_back(
+    readings: Sequence[LimitReading],
+) -> tuple[tuple[datetime, float], ...]:
+    """The staircase since the provider set use back inside a window; empty if never.
+
+    An idle session repeats one old figure, and its echo does not rise. So a fall counts
+    only if three shares or more, each higher than the one before, were stated last,
+    after the old level had been stated for the last time.
+    """
+    last: dict[float, datetime] = {}
+    for each in readings:
+        last[each.used] = max(_last_at(each), last.get(each.used, _last_at(each)))
+    top = max(last)
+    since = sorted((at, used) for used, at in last.items() if at > last[top])
+    rising = all(before[1] < after[1] for before, after in pairwise(since))
+    if len(since) < 3 or not rising or top - since[0][1] < FELL:
+        return ()
+    return tuple(since)
+
+
+def _last_at(reading: LimitReading) -> datetime:
+    return reading.repeated_at or reading.observed_at
 
 
 def series(reading: LimitReading) -> Series:
@@ -119,54 +173,133 @@ def _stretch(cluster: list[LimitReading]) -> Stretch:
 
 
 def windows(
-    known: Mapping[Series, Sequence[Stretch]], now: datetime
+    known: Mapping[Series, Sequence[Stretch]],
+    now: datetime,
+    before: Sequence[Window] = (),
+    standings: Mapping[Series, Standing] | None = None,
 ) -> list[tuple[Window, Stretch]]:
-    """The newest window of each series as it stands at ``now``, with its readings.
+    """The windows of each series that count at ``now``, with their readings.
 
     By agent and account, the binding one first. ``known`` must hold nothing that was
-    observed after ``now``.
+    observed after ``now``. ``before`` are the windows of the last time: a verdict does
+    not flicker against theirs, and a forecast that is still fresh is kept.
     """
-    found = [(_window(past, now), past[-1]) for past in known.values() if past]
+    told = {_name(each): each for each in before}
+    found = []
+    for key, past in known.items():
+        standing = (standings or {}).get(key, UNJUDGED)
+        for stretch, account in _standing_beside(past, now):
+            window = replace(_stated(stretch, now), account=account)
+            if window.used is not None:
+                last = told.get(_name(window))
+                window = _foreseen(window, stretch, past, now, last, standing)
+            found.append((window, stretch))
     return _bind(found)
 
 
-def _window(past: Sequence[Stretch], now: datetime) -> Window:
+def _name(window: Window) -> tuple[str, str, str, int]:
+    return (window.agent, window.account, window.kind, window.window_minutes)
+
+
+def _standing_beside(
+    past: Sequence[Stretch], now: datetime
+) -> list[tuple[Stretch, str]]:
+    """The windows of a series that count now, each with its account.
+
+    That is the newest. Another that has not ended either was reset early, unless its
+    use rose after the newest was first stated: then it is another account's, whom the
+    files do not tell apart.
+    """
+    if not past:
+        return []
     newest = past[-1]
-    top = max(newest.readings, key=lambda each: (each.used, _confirmed(each, now)))
-    if newest.resets_at <= now:
-        return Window(
-            top.agent,
-            top.account,
-            top.kind,
-            top.window_minutes,
-            None,
-            None,
-            _confirmed(top, now),
-            top.source,
-            "unknown",
-            reason="reset since the last reading",
-        )
-    forecast = foresee(
-        newest.steps(),
-        newest.resets_at,
-        timedelta(minutes=top.window_minutes),
-        [(each.steps(), each.resets_at) for each in past[:-1]],
-        now,
+    account, began_at = newest.readings[0].account, newest.readings[0].observed_at
+    others = [
+        each
+        for each in past[:-1]
+        if each.resets_at > now and each.steps()[-1][0] > began_at
+    ]
+    if not others or newest.resets_at <= now:
+        return [(newest, account)]
+    beside = sorted([*others, newest], key=lambda each: each.readings[0].observed_at)
+    return [
+        (each, account if place == 1 else f"{account} #{place}".strip())
+        for place, each in enumerate(beside, 1)
+    ]
+
+
+def _stated(newest: Stretch, now: datetime) -> Window:
+    """A window as it was stated, without a forecast."""
+    share = newest.steps()[-1][1]
+    top = max(
+        (each for each in newest.readings if each.used == share),
+        key=lambda each: _confirmed(each, now),
     )
+    expired = newest.resets_at <= now
     return Window(
         top.agent,
         top.account,
         top.kind,
         top.window_minutes,
-        top.used,
-        newest.resets_at,
+        None if expired else share,
+        None if expired else newest.resets_at,
         _confirmed(top, now),
         top.source,
-        "official",
-        forecast,
-        verdict(top.used, forecast),
+        "unknown" if expired else "official",
+        reason="reset since the last reading" if expired else "",
+    )
+
+
+def _foreseen(
+    window: Window,
+    stretch: Stretch,
+    past: Sequence[Stretch],
+    now: datetime,
+    last: Window | None,
+    standing: Standing,
+) -> Window:
+    """A window with its forecast and verdict."""
+    assert window.used is not None
+    same = last is not None and _is_same(window, last)
+    forecast = last.forecast if same and last and _is_fresh(window, last, now) else None
+    if forecast is None:
+        forecast = foresee(
+            stretch.steps(),
+            stretch.resets_at,
+            timedelta(minutes=window.window_minutes),
+            [(each.steps(), each.resets_at) for each in past if each is not stretch],
+            now,
+            standing,
+        )
+    return replace(
+        window,
+        forecast=forecast,
+        verdict=verdict(window.used, forecast, last.verdict if same and last else ""),
         reason="" if forecast else "too early to tell where it is heading",
     )
+
+
+def _is_same(window: Window, last: Window) -> bool:
+    """Whether the same window was there the last time."""
+    if window.resets_at is None or last.resets_at is None:
+        return False
+    return abs(window.resets_at - last.resets_at) <= SAME_RESET
+
+
+def _is_fresh(window: Window, last: Window, now: datetime) -> bool:
+    """Whether the last forecast still holds: nothing was stated, and little time went.
+
+    A forecast changes slowly, and to make one costs some milliseconds.
+    """
+    made_at = last.forecast.made_at if last.forecast else None
+    if made_at is None or window.used != last.used:
+        return False
+    length = timedelta(minutes=window.window_minutes)
+    return timedelta(0) <= now - made_at < min(MOST_STALE, length / 600)
+
+
+MOST_STALE = timedelta(minutes=1)
+"""Age at which a forecast is made anew though nothing was stated."""
 
 
 def _confirmed(reading: LimitReading, now: datetime) -> datetime:
@@ -198,15 +331,26 @@ def estimated_window(
     return starts_at, starts_at + FIVE_HOURS
 
 
-def verdict(used: float, forecast: Forecast | None) -> Verdict:
-    """What a window means: alarm from an even chance on, attention from one in ten."""
+RUNS_OUT, WATCH = 0.5, 0.1
+"""Chances from which a window runs out, and from which it is worth watching."""
+NO_MORE = {"runs_out": 0.35, "watch": 0.05}
+"""Chances below which it no longer does, so that a verdict does not flicker."""
+
+
+def verdict(used: float, forecast: Forecast | None, before: str = "") -> Verdict:
+    """What a window means: alarm from an even chance on, attention from one in ten.
+
+    ``before`` is the last verdict on the same window, empty if there was none.
+    """
     if used >= 1:
         return "reached"
     if forecast is None:
         return "unknown"
-    if forecast.exhaustion_probability >= 0.5:
+    chance = forecast.exhaustion_probability
+    if chance >= (NO_MORE["runs_out"] if before == "runs_out" else RUNS_OUT):
         return "runs_out"
-    return "watch" if forecast.exhaustion_probability >= 0.1 else "safe"
+    watched = before in ("watch", "runs_out")
+    return "watch" if chance >= (NO_MORE["watch"] if watched else WATCH) else "safe"
 
 
 def _bind(found: list[tuple[Window, Stretch]]) -> list[tuple[Window, Stretch]]:
