@@ -121,10 +121,10 @@ def _rises(
 ) -> Iterator[tuple[float, float]]:
     """Instants and rises; what was used before anyone looked is spread evenly."""
     before = 0.0
-    for at, share in steps:
+    for place, (at, share) in enumerate(steps):
         instant = at.timestamp()
-        unseen = 0.0 if before else (instant - starts_at) / length
-        pieces = 1 + int(unseen / LOOKED) if share else 1
+        unseen = 0.0 if place else (instant - starts_at) / length
+        pieces = 1 + int(unseen / LOOKED)
         for piece in range(pieces):
             back = (instant - starts_at) * piece / pieces
             yield instant - back, (share - before) / pieces
