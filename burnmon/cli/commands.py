@@ -36,6 +36,8 @@ class Command(NamedTuple):
     """What a person should know beyond the flags."""
     json: str = ""
     """The keys of the JSON document, after those that every document starts with."""
+    operand: str = ""
+    """What may stand behind the flags, as a placeholder; empty if nothing."""
 
 
 SHARED = (
@@ -184,6 +186,22 @@ COMMANDS = {
         "missing: [{agent, reason, remedy, estimated_resets_at,\n"
         "estimated_resets_at_epoch}],\n"
         "credits: [{agent, account, spent_usd, allowance_usd, observed_at, source}]",
+    ),
+    "backtest": Command(
+        "burnmon.cli.backtest:run",
+        "past limits forecast again, and scored against what came of them",
+        ("burnmon backtest", "burnmon backtest readings.jsonl --json > out.json"),
+        more="Without FILE the ledger's own readings. A line of FILE is JSON:\n"
+        "account, window, window_minutes, observed_at, used_percent, resets_at, with\n"
+        "times in epoch seconds. A forecast uses nothing observed after its instant.",
+        json="forecasts: [{agent, account, kind, resets_at, at, used_percent,\n"
+        "p10, p50, p90, exhaustion_probability}],\n"
+        "scores: {method: {points, windows, pinball, mae, coverage_80, brier}},\n"
+        "reliability: [{from, to, points, foretold, reached}],\n"
+        "warnings: [{agent, account, kind, resets_at, reached_at, known_at,\n"
+        "warned_at, warned_minutes_before, times_raised,\n"
+        "exhaustion_off_by_minutes}], windows",
+        operand="FILE",
     ),
     "report": Command(
         "burnmon.cli.report:run",

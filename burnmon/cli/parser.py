@@ -54,6 +54,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
     command = COMMANDS[args.command]
     own = _flag_parser(_program(args.command), command.flags)
     args.targets = _take_targets(rest) if args.command == "setup" else []
+    args.operand = _take_operand(rest) if command.operand else ""
     _, unknown = own.parse_known_args(rest, args)
     if unknown:
         _refuse_word(unknown[0], args.command)
@@ -70,7 +71,7 @@ def help_text(command: str) -> str:
     what = COMMANDS[command]
     parser = _Parser(
         prog=_program(command),
-        usage=f"{_program(command)} [flags]"
+        usage=f"{_program(command)} [flags] {what.operand}".rstrip()
         if command
         else "burnmon [command] [flags]",
         description=what.does if command else ABOUT,
@@ -146,6 +147,14 @@ def _take_targets(rest: list[str]) -> list[str]:
         return [one_of(("claude", "tmux", "hook"))(word) for word in named]
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"setup: {error}") from None
+
+
+def _take_operand(rest: list[str]) -> str:
+    """The one word that is no flag, taken out of ``rest``; empty if there is none."""
+    operand = next((word for word in rest if not word.startswith("-")), "")
+    if operand:
+        rest.remove(operand)
+    return operand
 
 
 def _refuse_word(word: str, command: str) -> NoReturn:

@@ -23,14 +23,15 @@ FIRST_LOOK = 60
 """Closed windows of a history that are judged when there is no experience yet."""
 
 
-class Told(NamedTuple):
-    """One forecast of the past."""
+class Retold(NamedTuple):
+    """One window of the past, forecast again."""
 
-    window: Stretch
     place: int
     """Which window of its series it is, oldest first."""
-    outlook: Outlook
-    forecast: Forecast
+    standing: Standing
+    """What earlier windows had taught when it began."""
+    told: list[tuple[Outlook, Forecast]]
+    """Its forecasts at its checkpoints."""
 
 
 def checkpoints(window: Stretch, length: timedelta) -> list[datetime]:
@@ -106,20 +107,21 @@ def _judged(
     return experience.judged(told, window.steps()[-1][1], window.resets_at)
 
 
-def replay(windows: Sequence[Stretch], length: timedelta) -> Iterator[Told]:
-    """Every forecast at the checkpoints of some windows, oldest window first."""
+def replay(windows: Sequence[Stretch], length: timedelta) -> Iterator[Retold]:
+    """All windows of a series with the forecasts made in them, the oldest first."""
     experience = Experience()
-    waiting: list[tuple[Stretch, list[tuple[Outlook, Forecast]]]] = []
+    waiting: list[Retold] = []
     for place, window in enumerate(windows):
         instants = checkpoints(window, length)
         if not instants:
             continue
-        for before, told in list(waiting):
+        for each in list(waiting):
+            before = windows[each.place]
             if before.resets_at <= instants[0]:
                 final = before.steps()[-1][1]
-                experience = experience.judged(told, final, before.resets_at)
-                waiting.remove((before, told))
-        told = foretold(windows[: place + 1], length, instants, experience.standing)
-        waiting.append((window, told))
-        for seen, forecast in told:
-            yield Told(window, place, seen, forecast)
+                experience = experience.judged(each.told, final, before.resets_at)
+                waiting.remove(each)
+        standing = experience.standing
+        told = foretold(windows[: place + 1], length, instants, standing)
+        waiting.append(Retold(place, standing, told))
+        yield waiting[-1]

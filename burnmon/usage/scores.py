@@ -8,11 +8,12 @@ percents, here as everywhere.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from burnmon.usage.backtest import Told
+from burnmon.records import Forecast
+from burnmon.usage.backtest import Retold
 from burnmon.usage.experience import LEAST, pinball
 from burnmon.usage.limits import Stretch
 
@@ -62,29 +63,40 @@ class Tables:
         self._windows = 0
 
     def add(
-        self, windows: Sequence[Stretch], length: timedelta, told: Iterable[Told]
+        self, windows: Sequence[Stretch], length: timedelta, found: Iterable[Retold]
     ) -> None:
         """Take the forecasts of one series but those that cannot be judged."""
-        judged = [each for each in windows if is_judged(each)]
-        places = {id(each): place for place, each in enumerate(judged)}
-        seen = set()
-        for each in told:
-            place = places.get(id(each.window), -1)
-            at = each.forecast.made_at
-            if place < ENOUGH_PAST or at is None:
+        places = [place for place, each in enumerate(windows) if is_judged(each)]
+        for each in found:
+            if each.place not in places[ENOUGH_PAST:]:
                 continue
-            past = [before for before in judged[:place] if before.last_at <= at]
-            if not past:
-                continue
-            seen.add(place)
-            final = each.window.top
-            forecast = each.forecast
-            band = (forecast.p10, forecast.p50, forecast.p90)
-            rows = baselines(each.window, past, length, at)
-            rows[OURS] = (band, forecast.exhaustion_probability)
-            for name, (told_band, chance) in rows.items():
-                self._rows[name].append((told_band, chance, final))
-        self._windows += len(seen)
+            window = windows[each.place]
+            past = [windows[place] for place in places if place < each.place]
+            rows = [
+                row
+                for _, forecast in each.told
+                for row in self._compared(window, past, length, forecast)
+            ]
+            self._windows += bool(rows)
+            for name, band, chance in rows:
+                self._rows[name].append((band, chance, window.top))
+
+    def _compared(
+        self,
+        window: Stretch,
+        past: Sequence[Stretch],
+        length: timedelta,
+        forecast: Forecast,
+    ) -> Iterator[tuple[str, Band, float]]:
+        """A forecast and what the simple methods said at the same instant."""
+        at = forecast.made_at
+        known = [each for each in past if at is not None and each.last_at <= at]
+        if at is None or not known:
+            return
+        band = (forecast.p10, forecast.p50, forecast.p90)
+        yield OURS, band, forecast.exhaustion_probability
+        for name, (said, chance) in baselines(window, known, length, at).items():
+            yield name, said, chance
 
     def scores(self) -> dict[str, Score]:
         """The errors of each method, ours first; empty where nothing was judged."""
