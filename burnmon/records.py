@@ -244,6 +244,8 @@ class Window:
     live: float | None = None
     """Share presumably added since the reading, from local spend: an estimate on top of
     ``used``. None where it cannot be trusted; 0 where nothing was spent since."""
+    live_at: datetime | None = None
+    """When the last of what ``live`` stands for was spent."""
     spent: Decimal | None = None
     """Dollars used, for windows that count money: budgets."""
     allowance: Decimal | None = None

@@ -7,13 +7,16 @@ that are told as p10 and p90 move until as many outcomes lie outside as should.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from burnmon.records import Forecast
 from burnmon.usage.forecast import UNJUDGED, Outlook, Standing
 
+VERSION = 1
+"""Of the method that is judged; grows when its forecasts change."""
 LEVELS = (0.1, 0.5, 0.9)
 """The quantiles a band is told at."""
 LEAST = 0.03
@@ -93,6 +96,42 @@ class Experience:
             high=_within(HIGH, self.high + STEP * (_mean(above) - ABOVE)),
             inside=(*self.inside, *held)[-LAST:],
         )
+
+
+def to_text(experience: Experience) -> str:
+    """An experience as one line of JSON."""
+    judged_to = experience.judged_to
+    fields = {name: getattr(experience, name) for name in _NUMBERS}
+    fields["judged_to"] = judged_to and judged_to.timestamp()
+    fields["inside"] = "".join(str(int(each)) for each in experience.inside)
+    return json.dumps({"version": VERSION, **fields})
+
+
+def from_text(told: str) -> Experience:
+    """The experience in a line; a new one if another method had it, or if it is broken.
+
+    What an older method learned is of no use to a newer one, and is soon learned anew.
+    """
+    try:
+        fields = json.loads(told)
+        if fields["version"] != VERSION:
+            return Experience()
+        judged_to = fields["judged_to"]
+        own, common, windows, low, high = (float(fields[name]) for name in _NUMBERS)
+        return Experience(
+            None if judged_to is None else datetime.fromtimestamp(judged_to, UTC),
+            own,
+            common,
+            windows,
+            low,
+            high,
+            tuple(each == "1" for each in fields["inside"]),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return Experience()
+
+
+_NUMBERS = ("own", "common", "windows", "low", "high")
 
 
 def pinball(band: Sequence[float], final: float) -> float:

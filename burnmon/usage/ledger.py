@@ -638,6 +638,19 @@ class Ledger:
         ).fetchall()
         return [_reading(row) for row in rows]
 
+    def experiences(self) -> dict[tuple[str, str, str, int], str]:
+        """What forecasts have taught, as it was put, by series of windows."""
+        rows = self._db.execute(
+            "SELECT agent, account, family, window_minutes, told FROM experience"
+        ).fetchall()
+        return {row[:4]: row[4] for row in rows}
+
+    def put_experience(self, series: tuple[str, str, str, int], told: str) -> None:
+        """Remember what forecasts of a series have taught, in place of before."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO experience VALUES (?,?,?,?,?)", (*series, told)
+        )
+
     def marks(self, since: datetime) -> list[Mark]:
         """What sessions stated besides requests, oldest first."""
         rows = self._db.execute(

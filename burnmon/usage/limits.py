@@ -180,21 +180,49 @@ def windows(
 ) -> list[tuple[Window, Stretch]]:
     """The windows of each series that count at ``now``, with their readings.
 
-    By agent and account, the binding one first. ``known`` must hold nothing that was
-    observed after ``now``. ``before`` are the windows of the last time: a verdict does
-    not flicker against theirs, and a forecast that is still fresh is kept.
+    ``stated`` and ``foreseen`` in one, without local estimates in between.
+    """
+    return foreseen(stated(known, now), known, now, before, standings)
+
+
+def stated(
+    known: Mapping[Series, Sequence[Stretch]], now: datetime
+) -> list[tuple[Window, Stretch]]:
+    """The windows of each series that count at ``now``, as they were stated.
+
+    ``known`` must hold nothing that was observed after ``now``.
+    """
+    return [
+        (replace(_stated(stretch, now), account=account), stretch)
+        for past in known.values()
+        for stretch, account in _standing_beside(past, now)
+    ]
+
+
+def foreseen(
+    found: Iterable[tuple[Window, Stretch]],
+    known: Mapping[Series, Sequence[Stretch]],
+    now: datetime,
+    before: Sequence[Window] = (),
+    standings: Mapping[Series, Standing] | None = None,
+) -> list[tuple[Window, Stretch]]:
+    """Stated windows with forecast and verdict; by agent, the binding one first.
+
+    What was presumably added since the reading has its say. ``before`` are the windows
+    of the last time: a verdict does not flicker against theirs, and a forecast that is
+    still fresh is kept.
     """
     told = {_name(each): each for each in before}
-    found = []
-    for key, past in known.items():
-        standing = (standings or {}).get(key, UNJUDGED)
-        for stretch, account in _standing_beside(past, now):
-            window = replace(_stated(stretch, now), account=account)
-            if window.used is not None:
-                last = told.get(_name(window))
-                window = _foreseen(window, stretch, past, now, last, standing)
-            found.append((window, stretch))
-    return _bind(found)
+    result = []
+    for window, stretch in found:
+        key = series(stretch.readings[0])
+        if window.used is not None:
+            past = [each for each in known[key] if each is not stretch]
+            last = told.get(_name(window))
+            standing = (standings or {}).get(key, UNJUDGED)
+            window = _foreseen(window, stretch, past, now, last, standing)
+        result.append((window, stretch))
+    return _bind(result)
 
 
 def _name(window: Window) -> tuple[str, str, str, int]:
@@ -264,10 +292,10 @@ def _foreseen(
     forecast = last.forecast if same and last and _is_fresh(window, last, now) else None
     if forecast is None:
         forecast = foresee(
-            stretch.steps(),
+            _with_estimate(window, stretch.steps()),
             stretch.resets_at,
             timedelta(minutes=window.window_minutes),
-            [(each.steps(), each.resets_at) for each in past if each is not stretch],
+            [(each.steps(), each.resets_at) for each in past],
             now,
             standing,
         )
@@ -277,6 +305,15 @@ def _foreseen(
         verdict=verdict(window.used, forecast, last.verdict if same and last else ""),
         reason="" if forecast else "too early to tell where it is heading",
     )
+
+
+def _with_estimate(
+    window: Window, steps: Sequence[tuple[datetime, float]]
+) -> Sequence[tuple[datetime, float]]:
+    """A staircase with what was presumably added since, dated by the last spend."""
+    if not window.live or window.live_at is None or window.live_at < steps[-1][0]:
+        return steps
+    return (*steps, (window.live_at, steps[-1][1] + window.live))
 
 
 def _is_same(window: Window, last: Window) -> bool:
@@ -292,12 +329,15 @@ def _is_fresh(window: Window, last: Window, now: datetime) -> bool:
     A forecast changes slowly, and to make one costs some milliseconds.
     """
     made_at = last.forecast.made_at if last.forecast else None
-    if made_at is None or window.used != last.used:
+    added = abs((window.live or 0.0) - (last.live or 0.0))
+    if made_at is None or window.used != last.used or added >= NOTICED:
         return False
     length = timedelta(minutes=window.window_minutes)
     return timedelta(0) <= now - made_at < min(MOST_STALE, length / 600)
 
 
+NOTICED = 0.002
+"""Share that must be added by estimate for a forecast to be made anew."""
 MOST_STALE = timedelta(minutes=1)
 """Age at which a forecast is made anew though nothing was stated."""
 

@@ -74,6 +74,14 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (at, agent, session, kind, detail)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE experience (              -- what forecasts of a series have taught
+        agent TEXT NOT NULL, account TEXT NOT NULL, family TEXT NOT NULL,
+        window_minutes INTEGER NOT NULL,
+        told TEXT NOT NULL,                -- JSON of usage.experience.Experience
+        PRIMARY KEY (agent, account, family, window_minutes)
+    ) WITHOUT ROWID;
+    """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
 
