@@ -178,7 +178,11 @@ def test_missing_window_is_estimated() -> None:
         (OUT, "runs out "),
         (REACHED, "100 % used  resets 15:12 (in 1:40)  reached"),
         (EXPIRED, "unknown: reset since the last reading"),
-        (SAFE, "official: statusline, stated 4 m ago; forecast (experimental) by pace"),
+        (
+            SAFE,
+            "official: statusline, stated 4 m ago; forecast (experimental) by what is"
+            " common after such a pause",
+        ),
     ],
 )
 def test_words(readings: Sequence[LimitReading], words: str) -> None:

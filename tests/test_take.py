@@ -336,7 +336,7 @@ def test_burn_is_of_all_sessions() -> None:
 
 # --- limits and the answer -----------------------------------------------------------
 
-RISING = [reading(0.05 * n, 60 - 5 * n) for n in range(12)]
+RISING = [reading(0.08 * n, 60 - 5 * n) for n in range(12)]
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ RISING = [reading(0.05 * n, 60 - 5 * n) for n in range(12)]
             id="watch",
         ),
         pytest.param(
-            RISING, r"Claude 5h runs out \d\d:\d\d–12:31", "alarm", id="runs out"
+            RISING, r"Claude 5h runs out \d\d:\d\d–\d\d:\d\d", "alarm", id="runs out"
         ),
         pytest.param(
             [reading(1.0, 1)],
@@ -360,9 +360,9 @@ RISING = [reading(0.05 * n, 60 - 5 * n) for n in range(12)]
         ),
         pytest.param(
             [reading(0.02, 1, 299)],
-            "Claude 5h 2 % used, resets 15:30",
-            "unknown",
-            id="too early",
+            "Claude 5h safe until 15:30",
+            "calm",
+            id="just begun",
         ),
         pytest.param(
             [reading(0.4, 100, -1)],
@@ -509,7 +509,7 @@ def test_share_chart_ends_at_the_present_use() -> None:
     chart = taken(readings=[early, *RISING]).charts[0]
     shares = [share for _, share in chart.points]
     assert chart.points[0] == (chart.starts_at, 0.0)
-    assert chart.points[-1] == (NOW, 0.55)
+    assert chart.points[-1] == (NOW, 0.88)
     assert shares == sorted(shares)
     assert [at for at, _ in chart.points] == sorted(at for at, _ in chart.points)
     assert (chart.limit, chart.ends_at) == (1.0, NOW + timedelta(minutes=120))

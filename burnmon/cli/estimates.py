@@ -40,10 +40,10 @@ def with_estimates(
     ledger: Ledger,
     prices: PriceTable,
     now: datetime,
-) -> list[Window]:
+) -> list[tuple[Window, Stretch]]:
     """The windows with what was spent since their readings."""
     if all(window.used is None for window, _ in stated):
-        return [window for window, _ in stated]
+        return list(stated)
     spending = _spending(ledger, prices, _single_from(stated, now), now)
     past = learned(known, spending, now) if spending else Learned()
     works = {
@@ -51,7 +51,12 @@ def with_estimates(
         for owner, each in spending.items()
     }
     return [
-        estimated(window, stretch, past, works.get((window.agent, window.account)), now)
+        (
+            estimated(
+                window, stretch, past, works.get((window.agent, window.account)), now
+            ),
+            stretch,
+        )
         for window, stretch in stated
     ]
 

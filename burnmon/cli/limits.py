@@ -27,9 +27,10 @@ from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY
 from burnmon.records import BUDGET, Credits, Exchange, Forecast, Headroom, Window
 from burnmon.usage import pricing
 from burnmon.usage.credits import known_credits
+from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import estimated_window, stretches, windows
+from burnmon.usage.limits import estimated_window, foreseen, stated, stretches
 
 HORIZON = timedelta(days=90)
 """How far back readings help a forecast."""
@@ -88,20 +89,22 @@ def ask(
         if each.observed_at <= now and agent in ("", each.agent)
     ]
     known = stretches(readings)
-    newest = windows(known, now)
-    found = [window for window, _ in newest]
+    newest = stated(known, now)
     budgeted: tuple[Window, ...] = ()
     if settings is not None and (live or settings.budgets):
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         budgeted = budgets(ledger, settings, prices, now)
         if live:
-            found = with_estimates(newest, known, ledger, prices, now)
+            newest = with_estimates(newest, known, ledger, prices, now)
+    standings = {
+        key: from_text(told).standing for key, told in ledger.experiences().items()
+    }
+    found = [window for window, _ in foreseen(newest, known, now, standings=standings)]
     trails = ledger.trails(now - SHOWN)
     working = {name for name, _, _ in trails}
-    stated = {window.agent for window in found}
     silent = [
         name
-        for name in sorted(working - stated)
+        for name in sorted(working - {window.agent for window in found})
         if name in REMEDY and agent in ("", name)
     ]
     return Limits(

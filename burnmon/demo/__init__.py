@@ -20,9 +20,11 @@ from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.records import LimitReading, Session
 from burnmon.usage import pricing
+from burnmon.usage.backtest import FIRST_LOOK, learned
 from burnmon.usage.budgets import budget_windows
+from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned
-from burnmon.usage.limits import stretches
+from burnmon.usage.limits import Series, stretches
 
 __all__ = ["START", "ZONE", "Recording", "feed", "snapshot"]
 
@@ -40,6 +42,7 @@ class Recording:
         self._requests = day.requests()
         self._instants = [each.at for each in self._requests]
         self._past = day.past_readings()
+        self._experiences = _judged(self._past)
         self._tally = Tally(pricing.load())
         self._loaded = 0
 
@@ -63,6 +66,7 @@ class Recording:
             zone=ZONE,
             learned=self._learned(sessions, readings, now),
             budgets=budget_windows(BUDGETS, self._tally.projects, (), ZONE, now),
+            experiences=self._experiences,
         )
         return take(known, self._tally, now)
 
@@ -75,6 +79,16 @@ class Recording:
         """What a dollar takes; earlier windows are not those of earlier requests."""
         accounts = Accounts(self._tally, sessions, self._instants[0], now)
         return learn_from(accounts, stretches(readings))
+
+
+def _judged(past: Iterable[LimitReading]) -> dict[Series, Experience]:
+    """What the forecasts of earlier windows were worth."""
+    return {
+        key: learned(
+            Experience(), windows, timedelta(minutes=key[3]), START, FIRST_LOOK
+        )
+        for key, windows in stretches(past).items()
+    }
 
 
 def snapshot(at: datetime = START) -> Snapshot:

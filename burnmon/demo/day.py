@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import accumulate, chain
 from random import Random
 
 from burnmon.demo.script import (
@@ -106,17 +106,26 @@ def readings(made: Sequence[Request], now: datetime) -> list[LimitReading]:
 
 
 def _past(gauge: Gauge) -> Iterator[LimitReading]:
-    """The staircases of earlier windows: one slope until now's place, one after."""
+    """The staircases of earlier windows, as uneven as work is.
+
+    What each came to by now's place, and what it added after that, are given.
+    """
+    chance = Random(f"{gauge.agent} {gauge.minutes}")
     bend = (START - gauge.starts_at) / gauge.length
-    bend = min(bend, 0.5) if bend >= 1 else bend
+    bend = round(_PAST_READINGS * (min(bend, 0.5) if bend >= 1 else bend))
     for ago, (before, added) in enumerate(gauge.past, 1):
         resets_at = gauge.resets_at - gauge.length * ago
-        for step in range(1, _PAST_READINGS + 1):
-            along = step / _PAST_READINGS
-            late = max(0.0, along - bend) / (1 - bend)
-            used = before * min(1.0, along / bend) + added * late
-            observed_at = resets_at - gauge.length * (1 - along)
+        rises = [*_bursts(before, bend, chance)]
+        rises += _bursts(added, _PAST_READINGS - bend, chance)
+        for step, used in enumerate(accumulate(rises), 1):
+            observed_at = resets_at - gauge.length * (1 - step / _PAST_READINGS)
             yield _reading(gauge, used, resets_at, observed_at, observed_at)
+
+
+def _bursts(total: float, steps: int, chance: Random) -> Iterator[float]:
+    """Rises that add up to a share: a few are large, most are nothing."""
+    sizes = [chance.random() ** 4 for _ in range(steps)]
+    yield from (total * size / sum(sizes) for size in sizes)
 
 
 def _stated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,6 +30,8 @@ from burnmon.text import (
 )
 
 _LONGEST_BAR = 120
+HELD_FROM = 76
+"""Columns from which there is room for how forecasts held."""
 _LEAST = 0.0005
 """The smallest share that is shown as one that was added."""
 
@@ -53,8 +56,8 @@ class Wording:
 
 WORDINGS = (
     Wording(resets=22, outcome=18, verdict=13, source=13, bar=20),
-    Wording(resets=20, outcome=16, verdict=13, source=13, bar=14),
-    Wording(resets=20, outcome=16, verdict=13, bar=14),
+    Wording(resets=20, outcome=18, verdict=13, source=13, bar=14),
+    Wording(resets=20, outcome=18, verdict=13, bar=14),
     Wording(resets=16, outcome=16, verdict=13),
     Wording(resets=9, outcome=16, verdict=13),
     Wording(resets=9, verdict=13),
@@ -127,18 +130,32 @@ def spent(window: Window, width: int) -> str:
     return next((form for form in forms if cells(form) <= width), money(window.spent))
 
 
-def outcome(window: Window, snapshot: Snapshot) -> str:
-    """Where the window is heading, in words."""
+def outcome(window: Window, snapshot: Snapshot, width: int = 99) -> str:
+    """Where the window is heading, as far as the words fit."""
+    forms = _outcomes(window, snapshot)
+    return next((form for form in forms if cells(form) <= width), forms[-1])
+
+
+_HOURS = re.compile(r"(?<=[A-Z][a-z]{2}) \d+(?: h)?")
+"""Hours behind the name of a day: without them the day remains."""
+
+
+def _outcomes(window: Window, snapshot: Snapshot) -> tuple[str, ...]:
+    """The same in words that grow shorter."""
     if window.verdict == "reached":
-        return _beyond(window)
+        return (_beyond(window),)
     forecast = window.forecast
     if forecast is None:
-        return "no forecast" if window.used is not None else ""
-    if window.agent == BUDGET and window.verdict == "safe":
-        return _heading(window, forecast, snapshot)
+        return ("no forecast" if window.used is not None else "",)
+    if window.agent == BUDGET:
+        words = _heading(window, forecast, snapshot)
+        return (words, words.partition(" ")[0])
     if window.verdict == "runs_out" and forecast.exhausted_at is not None:
-        return "out " + _exhaustion(forecast, snapshot)
-    return between(forecast.p10, forecast.p90) + " at reset"
+        words = f"out {_exhaustion(forecast, snapshot)}"
+        return (words, _HOURS.sub("", words))
+    # A vendor stops at the limit: there is no more than all of it.
+    words = between(forecast.p10, min(1.0, forecast.p90))
+    return (f"{words} at reset", words)
 
 
 def _beyond(window: Window) -> str:
@@ -230,7 +247,7 @@ def _words(row: LimitRow, snapshot: Snapshot, wording: Wording) -> Line:
     loud = "strong " if style in ("attention", "alarm") else ""
     table = [
         (Segment(middle, "dim"), wording.resets),
-        (Segment(outcome(window, snapshot)), wording.outcome),
+        (Segment(outcome(window, snapshot, wording.outcome)), wording.outcome),
         (Segment(verdict(window, wording.verdict), loud + style), wording.verdict),
         (Segment(source(window, snapshot), "dim"), -wording.source),
     ]
@@ -320,7 +337,9 @@ def limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
             marked = (len(rows), len(group))
         rows += [_row(line, width, active=active) for line in group]
     first = window_on_screen(len(rows), marked[0] + marked[1] // 2, height - 1)
-    heading = Heading("1", "Limits", _summary(snapshot), view.pane == LIMITS, True)
+    heading = Heading(
+        "1", "Limits", _summary(snapshot, width), view.pane == LIMITS, True
+    )
     return boxed(heading, rows[first:], size)
 
 
@@ -329,7 +348,17 @@ def _row(line: Line, width: int, *, active: bool) -> Line:
     return inside(styled(line, "selected") if active else line, width, marker)
 
 
-def _summary(snapshot: Snapshot) -> Line:
+def _summary(snapshot: Snapshot, width: int) -> Line:
+    """How forecasts held so far, then the news or what the notch means."""
+    held = next((row.held for row in snapshot.limits if row.held), None)
+    news = _news(snapshot)
+    if held is None or not news or width < HELD_FROM:
+        return news
+    words = f"{held.share} of the last {held.made} forecasts held · "
+    return [Segment(words, "dim"), *news]
+
+
+def _news(snapshot: Snapshot) -> Line:
     """How many windows stop the work, when any does; else what the notch means."""
     limits = [row.window for row in snapshot.limits if row.window.agent != BUDGET]
     verdicts = [window.verdict for window in limits]

@@ -31,7 +31,9 @@ from burnmon.records import (
     Window,
 )
 from burnmon.usage import pricing
+from burnmon.usage.backtest import learned
 from burnmon.usage.credits import ANSWERS, known_credits
+from burnmon.usage.experience import Experience, from_text, to_text
 from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
@@ -105,6 +107,8 @@ class Engine:
         self._read: dict[str, Seen] = {}
         self._learned: tuple[datetime, Learned] | None = None
         self._budgets: tuple[datetime, int, tuple[Window, ...]] | None = None
+        self._experiences: dict[Series, Experience] = {}
+        self._told: tuple[Window, ...] = ()
         self._load(now)
 
     @cached_property
@@ -131,6 +135,9 @@ class Engine:
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - READING_HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._experiences = {
+            key: from_text(told) for key, told in self.ledger.experiences().items()
+        }
         self._learned = self._budgets = None
         self._load_budgets(now)
 
@@ -334,7 +341,24 @@ class Engine:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Everything the screen may show."""
-        return take(self._known(now), self.tally, now)
+        snapshot = take(self._known(now), self.tally, now)
+        self._told = tuple(row.window for row in snapshot.limits)
+        return snapshot
+
+    def learn(self, now: datetime) -> None:
+        """Judge forecasts of a window that closed, one at a time; it takes a moment.
+
+        Only the writer does, and all others read what that taught.
+        """
+        if not self.ledger.writable:
+            return
+        for key, past in self._stretches.items():
+            before = self._experiences.get(key, Experience())
+            after = learned(before, past, timedelta(minutes=key[3]), now, 1)
+            if after != before:
+                self._experiences[key] = after
+                self.ledger.put_experience(key, to_text(after))
+                return
 
     def _known(self, now: datetime) -> Known:
         sessions = {
@@ -372,6 +396,8 @@ class Engine:
             since=self._since,
             learned=self._what_was_learned(now),
             budgets=self._what_is_budgeted(now),
+            before=self._told,
+            experiences=self._experiences,
         )
 
     def _trouble(self) -> str:

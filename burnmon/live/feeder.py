@@ -218,6 +218,7 @@ class Feeder:
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
+        engine.learn(now)
 
     def _count(self, engine: Engine, now: datetime) -> None:
         if _passed(self._counted_at, now, COUNT):

@@ -67,6 +67,19 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """How many of the last forecasts ended inside their band."""
+
+    inside: int
+    made: int
+
+    @property
+    def share(self) -> str:
+        """In percent, as words."""
+        return f"{self.inside / self.made * 100:.0f} %"
+
+
+@dataclass(frozen=True, slots=True)
 class LimitRow:
     """One window, as a line of the Limits pane."""
 
@@ -78,6 +91,8 @@ class LimitRow:
     explain: tuple[str, ...] = ()
     headroom: tuple[str, ...] = ()
     """What is left in requests and in time, in words; empty where nobody knows."""
+    held: Held | None = None
+    """How the last forecasts of such windows held; None while none was judged."""
 
 
 @dataclass(frozen=True, slots=True)

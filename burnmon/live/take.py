@@ -5,8 +5,8 @@ Pure: facts, sums and prices come in as values, words and figures go out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from burnmon.live.snapshot import (
     Burn,
     Event,
     Health,
+    Held,
     LimitRow,
     MissingLimit,
     Place,
@@ -28,8 +29,16 @@ from burnmon.live.snapshot import (
 )
 from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
+from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
-from burnmon.usage.limits import Series, Stretch, estimated_window, windows
+from burnmon.usage.limits import (
+    Series,
+    Stretch,
+    estimated_window,
+    foreseen,
+    series,
+    stated,
+)
 
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
@@ -70,15 +79,21 @@ class Known:
     """What a dollar took from each window so far."""
     budgets: tuple[Window, ...] = ()
     """Budgets of one's own, as they stand at ``now``."""
+    before: tuple[Window, ...] = ()
+    """The windows of the snapshot before, so that verdicts do not flicker."""
+    experiences: Mapping[Series, Experience] = field(default_factory=dict)
+    """What forecasts of each series have taught."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     """The snapshot of an instant."""
     together, by_session = tally.rates(now)
     accounts = Accounts(tally, known.sessions, known.since, now)
-    stated = with_estimates(windows(known.stretches, now), known.learned, accounts)
-    shown = [*(window for window, _ in stated), *known.budgets]
-    limits = _limits(shown, known.zone, now)
+    newest = with_estimates(stated(known.stretches, now), known.learned, accounts)
+    standings = {key: each.standing for key, each in known.experiences.items()}
+    outlook = foreseen(newest, known.stretches, now, known.before, standings)
+    shown = [*(window for window, _ in outlook), *known.budgets]
+    limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown)
     missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
@@ -91,7 +106,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
         limits,
         missing,
         burn,
-        charts(stated, tally, now),
+        charts(outlook, tally, now),
         rows,
         SPARK_STEP,
         _events(known, now),
@@ -119,7 +134,21 @@ def midnight(now: datetime, zone: str) -> datetime:
 # --- limits --------------------------------------------------------------------------
 
 
-def _limits(shown: Sequence[Window], zone: str, now: datetime) -> tuple[LimitRow, ...]:
+def _held(
+    outlook: Iterable[tuple[Window, Stretch]], experiences: Mapping[Series, Experience]
+) -> dict[Window, Held]:
+    """How the last forecasts of each window's series held, where any were judged."""
+    found = {}
+    for window, stretch in outlook:
+        judged = experiences.get(series(stretch.readings[0]), Experience()).inside
+        if judged:
+            found[window] = Held(sum(judged), len(judged))
+    return found
+
+
+def _limits(
+    shown: Sequence[Window], held: Mapping[Window, Held], zone: str, now: datetime
+) -> tuple[LimitRow, ...]:
     rows = []
     for window in shown:
         seen = window.observed_at
@@ -132,17 +161,20 @@ def _limits(shown: Sequence[Window], zone: str, now: datetime) -> tuple[LimitRow
                 replace(window, account=account, kind=kind),
                 window_label(window),
                 window.elapsed(now),
-                _why(window, zone, now),
+                _why(window, held.get(window), zone, now),
                 headroom_words(window, now),
+                held.get(window),
             )
         )
     return tuple(rows)
 
 
-def _why(window: Window, zone: str, now: datetime) -> tuple[str, ...]:
+def _why(
+    window: Window, held: Held | None, zone: str, now: datetime
+) -> tuple[str, ...]:
     if window.agent == BUDGET:
         return _why_budget(window)
-    return (*_why_limit(window, now), *why_estimate(window, zone, now))
+    return (*_why_limit(window, held, now), *why_estimate(window, zone, now))
 
 
 def _why_budget(window: Window) -> tuple[str, ...]:
@@ -155,10 +187,10 @@ def _why_budget(window: Window) -> tuple[str, ...]:
             f"used: a lower bound, {window.unpriced} requests without a price are not"
             " in it"
         )
-    return (*lines, *_why_forecast(window))
+    return (*lines, *_why_forecast(window, None))
 
 
-def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
+def _why_limit(window: Window, held: Held | None, now: datetime) -> tuple[str, ...]:
     seen = window.observed_at
     age = "never" if seen is None else text.ago(seen, now)
     lines = [f"source: {window.source}, last stated {age}; {window.confidence}"]
@@ -168,18 +200,30 @@ def _why_limit(window: Window, now: datetime) -> tuple[str, ...]:
         "used: the highest share stated since the window began; a lower one is an"
         " echo of another session"
     )
-    return (*lines, *_why_forecast(window))
+    return (*lines, *_why_forecast(window, held))
 
 
-def _why_forecast(window: Window) -> tuple[str, ...]:
-    if window.forecast is None:
+def _why_forecast(window: Window, held: Held | None) -> tuple[str, ...]:
+    forecast = window.forecast
+    if forecast is None:
         return (f"no forecast: {window.reason}",)
-    chance = text.share(window.forecast.exhaustion_probability)
-    return (
-        f"forecast ({window.forecast.confidence}): from {window.forecast.method};"
-        f" {chance} chance to reach the limit before the reset",
-        "verdict: safe below 10 %, watch from 10 %, runs out from 50 %",
+    if window.verdict == "reached":
+        return ()
+    chance = text.share(forecast.exhaustion_probability)
+    lines = [
+        f"forecast ({forecast.confidence}): what came after {forecast.method}, and"
+        " what is common among other people; whose forecasts held counts more",
+        f"forecast: {chance} chance to reach the limit before the reset",
+    ]
+    if held is not None:
+        lines.append(
+            f"forecast: of the last {held.made} forecasts {held.share} ended inside"
+            " their band, which is made for 80 %"
+        )
+    lines.append(
+        "verdict: watch from 10 %, runs out from 50 %; it falls back below 5 and 35 %"
     )
+    return tuple(lines)
 
 
 def _missing(

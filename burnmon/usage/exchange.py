@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from burnmon.records import Exchange
-from burnmon.usage.forecast import Steps
+from burnmon.usage.course import Steps
 
 RISE = 0.03
 """Share a window must have risen between two readings that are compared: readings are
@@ -79,6 +79,11 @@ class Spending:
         if place == len(self._instants):
             return None
         return datetime.fromtimestamp(self._instants[place], UTC)
+
+    def last(self, until: datetime) -> datetime | None:
+        """When something was spent last up to an instant; None if it never was."""
+        place = self._place(until)
+        return datetime.fromtimestamp(self._instants[place - 1], UTC) if place else None
 
     def _place(self, at: datetime) -> int:
         return bisect_right(self._instants, at.timestamp())

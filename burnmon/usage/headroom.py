@@ -110,6 +110,7 @@ def estimated(
     return replace(
         window,
         live=live,
+        live_at=work.spending.last(now) if live else None,
         exchange=exchange,
         headroom=room,
         extra=_extra(stretch, work.spending, now) if window.used >= 1 else None,
