@@ -126,7 +126,7 @@ def test_estimates(shown: Snapshot) -> None:
     assert re.fullmatch(r"≈ 1 h \d\d at this rate", week.headroom[1])
     whatever = [line for line in row(shown, "api").explain if line.startswith("what")]
     assert re.fullmatch(
-        r"what if: it stopped: Claude 5h lasts ≈ \d+ m → past the reset", whatever[0]
+        r"what if: it stopped: Claude 5h lasts ≈ [\d hm]+ → past the reset", whatever[0]
     )
 
 
