@@ -345,20 +345,21 @@ class Engine:
         self._told = tuple(row.window for row in snapshot.limits)
         return snapshot
 
-    def learn(self, now: datetime) -> None:
-        """Judge forecasts of a window that closed, one at a time; it takes a moment.
+    def learn(self, now: datetime) -> bool:
+        """Judge the forecasts of one window that closed; whether there was any.
 
-        Only the writer does, and all others read what that taught.
+        That takes some ten milliseconds. Only the writer does, others read the result.
         """
         if not self.ledger.writable:
-            return
+            return False
         for key, past in self._stretches.items():
             before = self._experiences.get(key, Experience())
             after = learned(before, past, timedelta(minutes=key[3]), now, 1)
             if after != before:
                 self._experiences[key] = after
                 self.ledger.put_experience(key, to_text(after))
-                return
+                return True
+        return False
 
     def _known(self, now: datetime) -> Known:
         sessions = {

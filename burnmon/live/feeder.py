@@ -43,6 +43,8 @@ STATE = timedelta(seconds=2)
 """The shortest time between two writings of the state file."""
 RETRY = timedelta(seconds=5)
 """The pause after a failure."""
+LESSONS = 5
+"""Closed windows whose forecasts are judged between two snapshots."""
 PORTION = 8 << 20
 """Bytes read between two looks at whether to stop, or at what is written meanwhile."""
 
@@ -218,7 +220,13 @@ class Feeder:
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
-        engine.learn(now)
+        self._learn(engine, now)
+
+    def _learn(self, engine: Engine, now: datetime) -> None:
+        """Judge past forecasts, a few at a time, while nothing else is to be done."""
+        for _ in range(LESSONS):
+            if self._wake.is_set() or not engine.learn(now):
+                return
 
     def _count(self, engine: Engine, now: datetime) -> None:
         if _passed(self._counted_at, now, COUNT):
