@@ -118,7 +118,7 @@ def _reading(row: Mapping[str, Any]) -> Iterator[LimitReading]:
         return
     if not 0 <= used <= 100:
         raise ValueError(f"used_percent is {used!r}, not 0 to 100")
-    if not 0 < minutes <= 10**6:
+    if not 1 <= minutes <= 10**6:
         raise ValueError(f"window_minutes is {minutes!r}")
     yield LimitReading(
         "",

@@ -58,7 +58,8 @@ def alarms(
 
 def _followed(windows: Sequence[Stretch], length: timedelta, retold: Retold) -> Alarm:
     window = windows[retold.place]
-    reached_at = next((at for at, used in window.steps() if used >= 1), None)
+    full = (each.observed_at for each in window.readings if each.used >= 1)
+    reached_at = next(full, None)
     instants = _instants(window, length, reached_at)
     told = foretold(windows[: retold.place + 1], length, instants, retold.standing)
     word, raised, warned_at = "", 0, None

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from burnmon.records import Forecast
-from burnmon.usage.course import Steps
 from burnmon.usage.experience import Experience
 from burnmon.usage.forecast import Outlook, Standing, outlook
-from burnmon.usage.limits import Stretch
+from burnmon.usage.limits import SAME_RESET, Stretch
 
 FIRST, LAST = 0.05, 0.95
 """Parts of a window between which forecasts are judged: one in each tenth."""
@@ -59,22 +59,14 @@ def foretold(
     """What was to be said of the last of some windows at instants of it."""
     found = []
     for at in instants:
-        *past, window = (_steps(each, at) for each in windows)
-        resets = [each.resets_at for each in windows]
-        seen = outlook(
-            window, resets[-1], length, list(zip(past, resets, strict=False)), at
-        )
+        *past, window = (each.known_at(at) for each in windows)
+        if window is None:
+            continue
+        before = [(each.steps(), each.resets_at) for each in past if each is not None]
+        seen = outlook(window.steps(), window.resets_at, length, before, at)
         if seen is not None:
             found.append((seen, seen.forecast(standing)))
     return found
-
-
-def _steps(window: Stretch, at: datetime) -> Steps:
-    """A staircase as it was known at an instant."""
-    if window.last_at <= at:
-        return window.steps()
-    known = window.known_at(at)
-    return () if known is None else known.steps()
 
 
 def learned(
@@ -88,11 +80,12 @@ def learned(
 
     The oldest first; of a long history no more than ``FIRST_LOOK`` windows.
     """
+    # An echo may move the reset of a window that was judged by seconds.
+    judged_to = experience.judged_to and experience.judged_to + SAME_RESET
     fresh = [
         place
         for place, each in enumerate(windows)
-        if each.resets_at <= now
-        and (experience.judged_to is None or each.resets_at > experience.judged_to)
+        if each.resets_at <= now and (judged_to is None or each.resets_at > judged_to)
     ]
     for place in fresh[-FIRST_LOOK:][:most]:
         experience = _judged(experience, windows[: place + 1], length)
@@ -104,22 +97,31 @@ def _judged(
 ) -> Experience:
     window = windows[-1]
     told = foretold(windows, length, checkpoints(window, length), experience.standing)
-    return experience.judged(told, window.steps()[-1][1], window.resets_at)
+    return _after(experience, window, told)
+
+
+def _after(
+    experience: Experience, window: Stretch, told: list[tuple[Outlook, Forecast]]
+) -> Experience:
+    """The experience with what was told of a window and what it came to."""
+    final = window.used(window.resets_at)
+    # Of a window that was stated only after its end nothing was told either.
+    return experience.judged(told, final or 0.0, window.resets_at)
 
 
 def replay(windows: Sequence[Stretch], length: timedelta) -> Iterator[Retold]:
-    """All windows of a series with the forecasts made in them, the oldest first."""
+    """The windows of a series with the forecasts made in them, by their first instant.
+
+    That is the order of their resets but for windows that overlap: of two accounts, or
+    after an early reset.
+    """
     experience = Experience()
     waiting: list[Retold] = []
-    for place, window in enumerate(windows):
-        instants = checkpoints(window, length)
-        if not instants:
-            continue
-        for each in list(waiting):
-            before = windows[each.place]
-            if before.resets_at <= instants[0]:
-                final = before.steps()[-1][1]
-                experience = experience.judged(each.told, final, before.resets_at)
+    looks = [(checkpoints(each, length), place) for place, each in enumerate(windows)]
+    for instants, place in sorted(each for each in looks if each[0]):
+        for each in sorted(waiting, key=attrgetter("place")):
+            if windows[each.place].resets_at <= instants[0]:
+                experience = _after(experience, windows[each.place], each.told)
                 waiting.remove(each)
         standing = experience.standing
         told = foretold(windows[: place + 1], length, instants, standing)

@@ -124,7 +124,7 @@ def _rises(
     for place, (at, share) in enumerate(steps):
         instant = at.timestamp()
         unseen = 0.0 if place else (instant - starts_at) / length
-        pieces = 1 + int(unseen / LOOKED)
+        pieces = 1 + max(0, int(unseen / LOOKED))
         for piece in range(pieces):
             back = (instant - starts_at) * piece / pieces
             yield instant - back, (share - before) / pieces

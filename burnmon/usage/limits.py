@@ -43,12 +43,14 @@ class Stretch:
 
     def known_at(self, at: datetime) -> Stretch | None:
         """What was known at an instant; None before the first statement."""
+        if self.last_at <= at:
+            return self
         known = tuple(
             replace(each, repeated_at=min(at, _last_at(each)))
             for each in self.readings
             if each.observed_at <= at
         )
-        return Stretch(self.resets_at, known) if known else None
+        return Stretch(max(each.resets_at for each in known), known) if known else None
 
     def used(self, at: datetime) -> float | None:
         """Share known to be used at an instant: the highest stated until then, since
@@ -62,17 +64,24 @@ class Stretch:
         It begins anew where the provider gave use back before the reset.
         """
         given_back = _given_back(self.readings)
-        if given_back:
-            return given_back
-        steps: list[tuple[datetime, float]] = []
-        for each in self.readings:
-            if not steps or each.used > steps[-1][1]:
-                steps.append((each.observed_at, each.used))
-        return tuple(steps)
+        return given_back or _rising((x.observed_at, x.used) for x in self.readings)
+
+
+def _rising(
+    stated: Iterable[tuple[datetime, float]],
+) -> tuple[tuple[datetime, float], ...]:
+    """The statements, in order of time, that are higher than all before."""
+    steps: list[tuple[datetime, float]] = []
+    for at, used in stated:
+        if not steps or used > steps[-1][1]:
+            steps.append((at, used))
+    return tuple(steps)
 
 
 FELL = 0.05
 """A fall that is smaller is no giving back of use."""
+NEW, OLD = 3, 6
+"""Rising shares that prove a fall: if one of them is new in its window, if none is."""
 
 
 def _given_back(
@@ -80,19 +89,30 @@ def _given_back(
 ) -> tuple[tuple[datetime, float], ...]:
     """The staircase since the provider set use back inside a window; empty if never.
 
-    An idle session repeats one old figure, and its echo does not rise. So a fall counts
-    only if three shares or more, each higher than the one before, were stated last,
-    after the old level had been stated for the last time.
+    A fall counts only if several shares, each higher than the one before, were stated
+    last, after the old level had been stated for the last time. An idle session repeats
+    one old figure, and a few of them may do so in rising order: it takes more shares
+    where each had been stated before the fall.
     """
     last: dict[float, datetime] = {}
     for each in readings:
         last[each.used] = max(_last_at(each), last.get(each.used, _last_at(each)))
     top = max(last)
-    since = sorted((at, used) for used, at in last.items() if at > last[top])
+    fell_at = last[top]
+    since = sorted((at, used) for used, at in last.items() if at > fell_at)
     rising = all(before[1] < after[1] for before, after in pairwise(since))
-    if len(since) < 3 or not rising or top - since[0][1] < FELL:
+    if len(since) < NEW or not rising or top - since[0][1] < FELL:
         return ()
-    return tuple(since)
+    old = {each.used for each in readings if each.observed_at <= fell_at}
+    if len(since) < OLD and all(used in old for _, used in since):
+        return ()
+    # Of a figure that is stated again only the last statement is known.
+    first = (
+        (each.observed_at if each.observed_at > fell_at else _last_at(each), each.used)
+        for each in readings
+        if _last_at(each) > fell_at
+    )
+    return _rising(sorted(first))
 
 
 def _last_at(reading: LimitReading) -> datetime:
@@ -188,15 +208,23 @@ def windows(
 def stated(
     known: Mapping[Series, Sequence[Stretch]], now: datetime
 ) -> list[tuple[Window, Stretch]]:
-    """The windows of each series that count at ``now``, as they were stated.
+    """The windows of each series that count at ``now``, as they were stated until then.
 
-    ``known`` must hold nothing that was observed after ``now``.
+    A reading of later comes from a clock that was ahead, and waits.
     """
     return [
         (replace(_stated(stretch, now), account=account), stretch)
         for past in known.values()
-        for stretch, account in _standing_beside(past, now)
+        for stretch, account in _standing_beside(_until(past, now), now)
     ]
+
+
+def _until(past: Sequence[Stretch], now: datetime) -> list[Stretch]:
+    known = (
+        each if each.readings[-1].observed_at <= now else each.known_at(now)
+        for each in past
+    )
+    return [each for each in known if each is not None]
 
 
 def foreseen(
@@ -217,12 +245,17 @@ def foreseen(
     for window, stretch in found:
         key = series(stretch.readings[0])
         if window.used is not None:
-            past = [each for each in known[key] if each is not stretch]
+            past = [each for each in known[key] if not _is_one(each, stretch)]
             last = told.get(_name(window))
             standing = (standings or {}).get(key, UNJUDGED)
             window = _foreseen(window, stretch, past, now, last, standing)
         result.append((window, stretch))
     return _bind(result)
+
+
+def _is_one(stretch: Stretch, other: Stretch) -> bool:
+    """Whether two stretches of a series are one window, at whatever instants known."""
+    return abs(stretch.resets_at - other.resets_at) <= SAME_RESET
 
 
 def _name(window: Window) -> tuple[str, str, str, int]:
