@@ -167,7 +167,9 @@ rising = st.lists(
     lambda found: [
         (at, share / 100)
         for at, share in zip(
-            sorted(at for at, _ in found), sorted(share for _, share in found)
+            sorted(at for at, _ in found),
+            sorted(share for _, share in found),
+            strict=True,
         )
     ]
 )

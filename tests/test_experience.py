@@ -65,7 +65,7 @@ def test_pinball(band: tuple[float, ...], final: float, loss: float) -> None:
 
 
 def test_nothing_judged_is_no_preference() -> None:
-    """Before any window was judged a forecast is made as if there were no experience."""
+    """Before any window was judged a forecast is made without experience."""
     assert Experience().standing == UNJUDGED
 
 

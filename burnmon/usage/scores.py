@@ -147,7 +147,7 @@ def baselines(
     gone = max(timedelta(minutes=1), at - starts_at) / length
     pace = used + used / gone * left
     slope = _slope([((when - starts_at) / length, share) for when, share in rises])
-    line = used + max(0.0, used / gone if slope is None else slope) * left
+    line = used + (used / gone if slope is None else slope) * left
     added = sorted(_added(each, gone, length) for each in past)
     low, middle, high = (
         used + added[min(len(added) - 1, int(level * len(added)))]
