@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnmon.records import LimitReading, Window
+from burnmon.records import Forecast, LimitReading, Window
 from burnmon.usage.limits import (
     Series,
     Stretch,
     estimated_window,
     extended,
+    foreseen,
     series,
+    stated,
     stretches,
     verdict,
     windows,
@@ -277,6 +280,374 @@ def test_unknown_windows_come_last_and_never_bind() -> None:
         ("seven_day", True),
         ("five_hour", False),
     ]
+
+
+# --- an early reset, and two accounts in one home ------------------------------------
+
+
+def weekly(
+    seen: str, percent: float, days: int, last: str | None = None
+) -> LimitReading:
+    """A reading of a week that resets at 21:00 so many days on."""
+    found = reading(seen, percent, at("21:00", days), kind="seven_day", account="work")
+    return found if last is None else replace(found, repeated_at=at(last))
+
+
+def shown(readings: Iterable[LimitReading], now: datetime) -> dict[str, float | None]:
+    """Share used by account."""
+    return {each.account: each.used for each in standing(readings, now)}
+
+
+@pytest.mark.parametrize("percents", [(0, 4), (88, 90)], ids=["low", "high"])
+def test_early_reset_with_a_new_reset(percents: tuple[int, int]) -> None:
+    """After an early reset only the new window counts, however full the old one was."""
+    first, second = percents
+    old = [weekly("9:00", 70, 3), weekly("9:30", 88, 3)]
+    new = [weekly("10:00", first, 7), weekly("11:00", second, 7)]
+    assert shown([*old, *new], at("11:01")) == {"work": second / 100}
+
+
+def test_stale_echo_does_not_bring_a_window_back() -> None:
+    """Sessions that repeat a window that was reset early leave the new one alone."""
+    old = [weekly("9:00", 70, 3), weekly("9:30", 88, 3, last="12:00")]
+    echoes = [weekly("11:30", 70, 3), weekly("11:45", 80, 3)]
+    new = weekly("10:00", 0, 7)
+    assert shown([*old, *echoes, new], at("12:01")) == {"work": 0.0}
+
+
+TWO_ACCOUNTS = [
+    weekly("8:00", 50, 3),
+    weekly("9:00", 10, 5),
+    weekly("9:30", 52, 3),
+    weekly("10:00", 14, 5),
+    weekly("10:30", 55, 3),
+    weekly("11:00", 17, 5),
+]
+
+
+def test_two_accounts_in_one_home_are_both_shown() -> None:
+    """Two windows of one kind that both go on rising belong to two accounts."""
+    found = {clock: shown(TWO_ACCOUNTS, at(clock)) for clock in ("8:30", "10:00")}
+    assert found == {
+        "8:30": {"work": 0.5},
+        "10:00": {"work": 0.52, "work #2": 0.14},
+    }
+    assert shown(TWO_ACCOUNTS, at("11:00")) == {"work": 0.55, "work #2": 0.17}
+    windows_found = standing(TWO_ACCOUNTS, at("11:00"))
+    assert [each.binding for each in windows_found] == [True, True]
+
+
+def test_accounts_without_a_name_are_numbered() -> None:
+    """Where the account has no name the second one is known by its number."""
+    nameless = [replace(each, account="") for each in TWO_ACCOUNTS]
+    assert set(shown(nameless, at("11:00"))) == {"", "#2"}
+
+
+def test_echo_of_the_account_before_does_not_bring_it_back() -> None:
+    """After a change of account the old one's sessions may repeat, and stay away."""
+    echo = weekly("8:00", 50, 3, last="11:00")
+    changed = [
+        echo,
+        *(each for each in TWO_ACCOUNTS if each.resets_at == at("21:00", 5)),
+    ]
+    assert shown(changed, at("11:01")) == {"work": 0.17}
+
+
+def test_account_whose_window_ended_is_not_shown() -> None:
+    """Of two accounts the one whose window has ended is left out until its next."""
+    assert shown(TWO_ACCOUNTS, at("21:00", 3)) == {"work": 0.17}
+    assert shown(TWO_ACCOUNTS, at("21:00", 5)) == {"work": None}
+
+
+# --- use given back inside a window --------------------------------------------------
+
+
+def staircase(*stated: tuple[str, float, str | None]) -> list[tuple[datetime, float]]:
+    """The steps of one window, from first statement, percent and last statement."""
+    readings = [
+        replace(reading(seen, percent, "15:00"), repeated_at=at(last or seen))
+        for seen, percent, last in stated
+    ]
+    (stretch,) = extended((), readings)
+    assert stretch.used(at("14:59")) == stretch.steps()[-1][1]
+    return [(when, round(100 * used)) for when, used in stretch.steps()]
+
+
+FULL = [("10:00", 20, None), ("10:30", 60, "10:50")]
+CLIMB = [("11:00", 2, None), ("11:10", 5, None), ("11:20", 9, "12:40")]
+
+
+def test_use_given_back_begins_a_new_staircase() -> None:
+    """Shares that rise anew far below the old level are what is used now."""
+    expected = [(at("11:00"), 2), (at("11:10"), 5), (at("11:20"), 9)]
+    assert staircase(*FULL, *CLIMB) == expected
+
+
+def test_echoes_of_a_new_climb_leave_it() -> None:
+    """Once use was given back, the echoes of lower figures do not bring it back."""
+    echoes = [("11:00", 2, "12:50"), ("12:45", 7, "13:10")]
+    expected = [(at("11:00"), 2), (at("11:10"), 5), (at("11:20"), 9)]
+    assert staircase(*FULL, *CLIMB, *echoes) == expected
+
+
+def test_given_back_use_shows() -> None:
+    """The window states what is used since use was given back, and forecasts by it."""
+    readings = [reading(seen, n, "15:00") for seen, n, _ in (*FULL, *CLIMB)]
+    window = only(readings, at("11:21"))
+    assert window.used == 0.09
+    assert window.forecast
+    assert window.forecast.p50 < 0.6
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        pytest.param(CLIMB[:2], id="two shares prove nothing"),
+        pytest.param([*CLIMB, ("10:30", 60, "11:40")], id="the old level is repeated"),
+        pytest.param(
+            [("11:00", 56, None), ("11:10", 57, None), ("11:20", 58, None)],
+            id="a small fall",
+        ),
+    ],
+)
+def test_echoes_give_nothing_back(stated: list[tuple[str, float, str | None]]) -> None:
+    """Where lower figures may be echoes the old level stands."""
+    assert staircase(*FULL, *stated)[-1] == (at("10:30"), 60)
+
+
+IDLE = [("10:00", 10, "11:40"), ("10:10", 20, "11:41"), ("10:20", 30, "11:42")]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 1, 0)])
+def test_echoes_of_idle_sessions_are_no_giving_back(order: tuple[int, ...]) -> None:
+    """Three sessions that repeat old figures, in whatever order, give nothing back."""
+    last = ["11:40", "11:41", "11:42"]
+    echoes = [
+        (*IDLE[place][:2], clock) for place, clock in zip(order, last, strict=True)
+    ]
+    assert staircase(*echoes, ("10:30", 60, "11:00"))[-1] == (at("10:30"), 60)
+
+
+def test_long_climb_over_old_figures_is_giving_back() -> None:
+    """Old figures prove it too, if more of them rise than sessions would be idle."""
+    old = [(f"10:0{n}", 5 * n, f"11:0{n}") for n in range(1, 7)]
+    steps = staircase(*old, ("10:30", 60, "10:50"))
+    assert steps == [(at(f"11:0{n}"), 5 * n) for n in range(1, 7)]
+
+
+def test_giving_back_is_not_known_before_it_shows() -> None:
+    """At each instant a stretch tells what its statements until then told."""
+    readings = [reading(seen, n, "15:00") for seen, n, _ in (*FULL, *CLIMB)]
+    (stretch,) = extended((), readings)
+    known = [stretch.used(at(clock)) for clock in ("10:55", "11:19", "11:20")]
+    assert known == [0.6, 0.6, 0.09]
+
+
+# --- what was known ------------------------------------------------------------------
+
+
+def test_stretch_knows_its_highest_and_its_last() -> None:
+    """A stretch tells its highest share and when it was last heard of."""
+    readings = [
+        replace(reading("10:00", 40, "15:00"), repeated_at=at("11:00")),
+        reading("10:30", 41, "15:00:01"),
+    ]
+    (stretch,) = extended((), readings)
+    assert (stretch.top, stretch.last_at) == (0.41, at("11:00"))
+    known = stretch.known_at(at("10:20"))
+    assert known is not None
+    assert (known.top, known.last_at) == (0.4, at("10:20"))
+    assert known.resets_at == at("15:00")
+    assert stretch.known_at(at("9:59")) is None
+    assert stretch.known_at(at("11:00")) is stretch
+
+
+@pytest.mark.parametrize("seconds", range(0, 3600, 601))
+def test_what_was_known_is_what_one_would_have_read(seconds: int) -> None:
+    """What was known at an instant is what readings until then make."""
+    now = at("10:00") + timedelta(seconds=seconds)
+    whole = stretches(STALE)["claude", "", "five_hour", 300]
+    part = stretches(each for each in STALE if each.observed_at <= now)
+    known = [each.known_at(now) for each in whole]
+    assert shape([each for each in known if each]) == shape(*part.values())
+
+
+# --- clocks --------------------------------------------------------------------------
+
+
+def test_asleep_across_a_reset() -> None:
+    """After a night's sleep a window is unknown until its successor is stated."""
+    readings = [reading("22:00", 40, at("1:00", 1)), reading("8:05", 1, at("13:00", 1))]
+    readings[1] = replace(readings[1], observed_at=at("8:05", 1))
+    evening, morning = only(readings, at("22:01")), only(readings, at("8:00", 1))
+    assert (evening.used, morning.used) == (0.4, None)
+    assert morning.reason == "reset since the last reading"
+    after = only(readings, at("8:06", 1))
+    assert (after.used, after.verdict) == (0.01, "safe")
+
+
+@pytest.mark.parametrize("ahead", [1, 3600, 400000])
+def test_readings_of_a_clock_that_was_ahead_wait(ahead: int) -> None:
+    """After a clock was set back, what is dated later counts only from then on."""
+    early = [reading("10:00", 40, "15:00"), reading("10:10", 44, "15:00")]
+    late = [
+        replace(each, observed_at=now, resets_at=now + timedelta(hours=5), used=0.7)
+        for now in [at("10:20") + timedelta(seconds=ahead)]
+        for each in early[:1]
+    ]
+    known = stretches([*early, *late])
+    now = at("10:20")
+    assert [each for each, _ in windows(known, now)] == standing(early, now)
+    assert windows(stretches(late), now) == []
+    (after,) = [each for each, _ in windows(known, late[0].observed_at)]
+    assert after.used == 0.7
+
+
+def test_later_readings_of_the_same_window_wait() -> None:
+    """A figure of the standing window that is dated later is not known yet."""
+    known = stretches([reading("10:00", 40, "15:00"), reading("10:30", 70, "15:00:09")])
+    ((window, _),) = windows(known, at("10:20"))
+    assert (window.used, window.resets_at) == (0.4, at("15:00"))
+    assert (
+        window.forecast == only([reading("10:00", 40, "15:00")], at("10:20")).forecast
+    )
+
+
+@pytest.mark.parametrize(
+    "night", ["2026-03-28", "2026-10-24", "2026-11-01", "2026-04-05"]
+)
+def test_change_of_clocks_does_nothing(night: str) -> None:
+    """On a night on which clocks change a window is as long as on any other."""
+    shift = datetime.fromisoformat(f"{night}T00:00Z") - DAY
+    usual = [reading(f"22:{n:02}", n, at("3:00", 1)) for n in range(0, 60, 5)]
+    shifted = [
+        replace(
+            each, observed_at=each.observed_at + shift, resets_at=each.resets_at + shift
+        )
+        for each in usual
+    ]
+    for now in (at("23:10"), at("0:59", 1), at("1:01", 1), at("2:59", 1)):
+        plain, other = only(usual, now), only(shifted, now + shift)
+        assert other.resets_at
+        assert other.starts_at == other.resets_at - timedelta(hours=5)
+        assert (other.used, other.verdict) == (plain.used, plain.verdict)
+        assert other.elapsed(now + shift) == plain.elapsed(now)
+        assert told(other)[:4] == pytest.approx(told(plain)[:4])
+
+
+def told(window: Window) -> tuple[float, float, float, float]:
+    """Band and chance of a window that has them."""
+    forecast = window.forecast
+    assert forecast
+    return (forecast.p10, forecast.p50, forecast.p90, forecast.exhaustion_probability)
+
+
+# --- no flicker ----------------------------------------------------------------------
+
+FORECAST = Forecast(0.5, 0.6, 0.7, 0.0, None, "", made_at=DAY)
+
+
+def words(chances: Iterable[float]) -> list[str]:
+    """The verdicts that follow each other as chances do."""
+    found = [""]
+    for chance in chances:
+        told = replace(FORECAST, exhaustion_probability=chance)
+        found.append(verdict(0.5, told, found[-1]))
+    return found[1:]
+
+
+@pytest.mark.parametrize(
+    ("chances", "expected"),
+    [
+        ([0.5, 0.4, 0.36, 0.34, 0.45], "runs_out runs_out runs_out watch watch"),
+        ([0.1, 0.06, 0.04, 0.09, 0.1], "watch watch safe safe watch"),
+        ([0.6, 0.07, 0.04], "runs_out watch safe"),
+        ([0.0, 0.9, 0.0], "safe runs_out safe"),
+    ],
+)
+def test_verdict_is_slow_to_calm_down(chances: list[float], expected: str) -> None:
+    """An alarm stands until the chance has fallen well below what raised it."""
+    assert words(chances) == expected.split()
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 0.049), min_size=2, max_size=30))
+def test_no_wavering_chance_flickers(low: float, above: list[float]) -> None:
+    """While the chance wavers by less than 5 %, the verdict changes once at most."""
+    found = words(min(1.0, low + each) for each in above)
+    assert sum(one != other for one, other in pairwise(found)) <= 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=60))
+def test_alarm_returns_only_after_a_swing(chances: list[float]) -> None:
+    """Between two alarms of a window the chance fell by more than a tenth and rose."""
+    found = words(chances)
+    alarms = [n for n, word in enumerate(found) if word == "runs_out"]
+    for one, other in pairwise(alarms):
+        between = chances[one + 1 : other]
+        if between:
+            assert min(between) < 0.35 < 0.5 <= chances[other]
+
+
+def test_new_window_has_no_verdict_before() -> None:
+    """The verdict on a window that ended says nothing of its successor."""
+    past = replace(only([reading("9:00", 40, "10:00")], at("9:01")), verdict="runs_out")
+    fresh = stretches([reading("10:05", 30, "15:00"), reading("12:00", 33, "15:00")])
+    assert windows(fresh, at("12:01"), [past]) == windows(fresh, at("12:01"))
+
+
+# --- kept forecasts ------------------------------------------------------------------
+
+HALF_USED = [reading("10:00", 20, "14:00"), reading("11:00", 50, "14:00")]
+
+
+def again(
+    readings: Iterable[LimitReading], last: Window, now: datetime
+) -> Forecast | None:
+    """The forecast of the one window, one forecast having been made before."""
+    stated = [each for each in readings if each.observed_at <= now]
+    ((window, _),) = windows(stretches(stated), now, [last])
+    return window.forecast
+
+
+def test_fresh_forecast_is_kept() -> None:
+    """While nothing is stated a forecast stands for half a minute."""
+    last = only(HALF_USED, at("11:01"))
+    kept = again(HALF_USED, last, at("11:01:29"))
+    assert kept is last.forecast
+    repeated = [*HALF_USED, reading("11:01:10", 50, "14:00:01")]
+    assert again(repeated, last, at("11:01:20")) is last.forecast
+
+
+@pytest.mark.parametrize(
+    ("more", "clock"),
+    [
+        pytest.param([], "11:01:31", id="time went by"),
+        pytest.param([], "11:00:59", id="the clock was set back"),
+        pytest.param([("11:01:10", 51, "14:00")], "11:01:11", id="use rose"),
+        pytest.param([("11:01:10", 50, "15:00")], "11:01:11", id="a new window"),
+    ],
+)
+def test_stale_forecast_is_made_anew(
+    more: list[tuple[str, float, str]], clock: str
+) -> None:
+    """Once something is stated, or the time has changed, a forecast is made anew."""
+    last = only(HALF_USED, at("11:01"))
+    now = at(clock)
+    found = again([*HALF_USED, *(reading(*each) for each in more)], last, now)
+    assert found
+    assert found.made_at == now
+
+
+@pytest.mark.parametrize(("live", "kept"), [(0.001, True), (0.01, False)])
+def test_estimated_use_makes_a_forecast_stale(live: float, kept: bool) -> None:
+    """What was presumably added since counts as stated once it can be noticed."""
+    now = at("11:01:10")
+    last = only(HALF_USED, at("11:01"))
+    known = stretches(HALF_USED)
+    ((window, stretch),) = stated(known, now)
+    added = replace(window, live=live, live_at=now)
+    ((found, _),) = foreseen([(added, stretch)], known, now, [last])
+    assert (found.forecast is last.forecast) is kept
 
 
 # --- order and pieces ----------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from burnmon.records import Forecast, LimitReading, Verdict, Window
 from burnmon.usage.forecast import UNJUDGED, Standing, foresee
@@ -81,7 +81,7 @@ def _rising(
 FELL = 0.05
 """A fall that is smaller is no giving back of use."""
 NEW, OLD = 3, 6
-"""Rising shares that prove a fall: if one of them is new in its window, if none is."""
+"""Rising shares that prove a fall: of those that are new in their window, of any."""
 
 
 def _given_back(
@@ -90,29 +90,26 @@ def _given_back(
     """The staircase since the provider set use back inside a window; empty if never.
 
     A fall counts only if several shares, each higher than the one before, were stated
-    last, after the old level had been stated for the last time. An idle session repeats
-    one old figure, and a few of them may do so in rising order: it takes more shares
-    where each had been stated before the fall.
+    after the old level had been stated for the last time. An idle session repeats one
+    old figure, and a few of them may do so in rising order: it takes more shares where
+    they had been stated before the fall.
     """
-    last: dict[float, datetime] = {}
-    for each in readings:
-        last[each.used] = max(_last_at(each), last.get(each.used, _last_at(each)))
-    top = max(last)
-    fell_at = last[top]
-    since = sorted((at, used) for used, at in last.items() if at > fell_at)
-    rising = all(before[1] < after[1] for before, after in pairwise(since))
-    if len(since) < NEW or not rising or top - since[0][1] < FELL:
-        return ()
+    top = max(each.used for each in readings)
+    fell_at = max(_last_at(each) for each in readings if each.used == top)
     old = {each.used for each in readings if each.observed_at <= fell_at}
-    if len(since) < OLD and all(used in old for _, used in since):
-        return ()
-    # Of a figure that is stated again only the last statement is known.
-    first = (
+    # Of a figure that had been stated before only its last statement is known.
+    since = sorted(
         (each.observed_at if each.observed_at > fell_at else _last_at(each), each.used)
         for each in readings
         if _last_at(each) > fell_at
     )
-    return _rising(sorted(first))
+    steps = _rising(since)
+    new = _rising(each for each in since if each[1] not in old)
+    proven = any(
+        len(chain) >= least and top - chain[0][1] >= FELL
+        for chain, least in ((new, NEW), (steps, OLD))
+    )
+    return steps if proven else ()
 
 
 def _last_at(reading: LimitReading) -> datetime:
