@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,14 @@ from typing import Any
 import homes
 import pytest
 
+from burnmon.cli.backtest import read as read_limits
 from burnmon.live.sweep import Sweep
 from burnmon.records import Request, Usage
+from burnmon.usage.backtest import replay
 from burnmon.usage.ledger import Ledger
+from burnmon.usage.limits import Stretch, stretches
 from burnmon.usage.pricing import load
+from burnmon.usage.scores import ENOUGH_PAST, Tables, is_judged
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus"
 TRAPS = CORPUS / "traps"
@@ -278,3 +282,40 @@ def test_order_does_not_matter(home: Path) -> None:
         for found in reversed(sweep.look()):
             list(sweep.absorb([found]))
         assert homes.rows(backwards, home) == homes.rows(ledger, home)
+
+
+# --- limits --------------------------------------------------------------------------
+
+
+def checkpoints(window: Stretch, length: timedelta) -> list[datetime]:
+    """The first raw reading in each tenth of a window, but at its ends."""
+    starts_at = window.readings[0].resets_at - length
+    first: dict[int, datetime] = {}
+    for at in sorted(each.observed_at for each in window.readings):
+        part = (at - starts_at) / length
+        if 0.05 <= part <= 0.95:
+            first.setdefault(int(part * 10), at)
+    return list(first.values())
+
+
+def test_limits_of_others_are_foretold_better_than_simply() -> None:
+    """Each moment of real windows has a forecast; they beat past windows and lines."""
+    file = CORPUS / "limits" / "codex-readings.jsonl"
+    if not file.is_file():
+        pytest.skip("no readings in the collection")
+    readings = [
+        each for each in read_limits(file) if each.observed_at <= each.resets_at
+    ]
+    tables = Tables()
+    for key, windows in stretches(readings).items():
+        length = timedelta(minutes=key[3])
+        found = list(replay(windows, length))
+        told = {(x.place, each.made_at) for x in found for _, each in x.told}
+        judged = [n for n, each in enumerate(windows) if is_judged(each)][ENOUGH_PAST:]
+        asked = {(n, at) for n in judged for at in checkpoints(windows[n], length)}
+        assert asked <= told
+        tables.add(windows, length, found)
+    scores = tables.scores()
+    loss = {name: each.pinball for name, each in scores.items()}
+    assert scores["burnmon"].points > 0
+    assert loss["burnmon"] < min(loss["past_windows"], loss["least_squares"])
