@@ -16,6 +16,7 @@ from burnmon.live.snapshot import (
     Chart,
     Event,
     Health,
+    Held,
     LimitRow,
     MissingLimit,
     Place,
@@ -64,9 +65,11 @@ def limit(label: str, shown: Window) -> LimitRow:
         (
             "source: statusline, last stated 4 m ago; official",
             "used: the highest share stated since the window began",
-            "forecast (experimental): from the last 28 days, 500 draws",
-            "verdict: safe below 10 %, watch from 10 %, runs out from 50 %",
+            "forecast (experimental): what came after moments like this one in 20 past"
+            " windows, and what is common among other people",
+            "verdict: watch from 10 %, runs out from 50 %",
         ),
+        held=Held(82, 100) if label == "Claude 5h" else None,
     )
 
 
