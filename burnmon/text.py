@@ -184,7 +184,7 @@ def day(at: datetime, zone: str) -> str:
 
 
 def clock_range(first: datetime, last: datetime, zone: str, now: datetime) -> str:
-    """Two instants in one phrase: ``15:40–16:20``, ``Thu 11–19 h``."""
+    """Two instants: ``15:40–16:20``, ``Thu 11–19 h``, ``Wed 22 h–Thu 2 h``."""
     start, end, today = (local(at, zone) for at in (first, last, now))
     if start.date() == end.date() == today.date():
         one, two = f"{start:%H:%M}", f"{end:%H:%M}"
@@ -194,7 +194,7 @@ def clock_range(first: datetime, last: datetime, zone: str, now: datetime) -> st
         return one if one == two else f"{one}–{two}"
     day, other = _DAYS[start.weekday()], _DAYS[end.weekday()]
     if start.date() != end.date():
-        return f"{day} {start.hour}–{other} {end.hour} h"
+        return f"{day} {start.hour} h–{other} {end.hour} h"
     hours = f"{start.hour}–{end.hour}" if start.hour != end.hour else f"{end.hour}"
     return f"{day} {hours} h"
 

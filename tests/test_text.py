@@ -132,7 +132,7 @@ def test_clock(later: timedelta, words: str) -> None:
     [
         (1, 2, "15:32–16:32"),
         (44.5, 52.5, "Thu 11–19 h"),
-        (32, 36, "Wed 22–Thu 2 h"),
+        (32, 36, "Wed 22 h–Thu 2 h"),
         (240, 264, "27 Nov–28 Nov"),
     ],
 )

@@ -169,7 +169,7 @@ def verdict_words(window: Mapping[str, Any], now: datetime, zone: str) -> str:
     if first is None or last is None:
         return "runs out"
     hours = text.clock_range(max(first, now), max(last, now), zone, now)
-    return f"out {hours}".removesuffix(" h") + ("h" if hours.endswith(" h") else "")
+    return f"out {hours}".replace(" h", "h")
 
 
 def fitted(pieces: Iterable[Piece], width: int) -> str:
