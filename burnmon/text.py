@@ -313,6 +313,20 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     return blank + fitted if right else fitted + blank
 
 
+def numbered(account: str, place: int) -> str:
+    """An account whose home several use in turn: ``work #2``; the first as it is."""
+    return account if place == 1 else f"{account} #{place}".strip()
+
+
+def unnumbered(account: str) -> str:
+    """The account of the home, or a label that ends with it, without the number.
+
+    >>> unnumbered("work #2"), unnumbered("#3"), unnumbered("Codex 5h #2")
+    ('work', '', 'Codex 5h')
+    """
+    return re.sub(r" ?#\d+$", "", account)
+
+
 def minutes_of(kind: str) -> int:
     """Length of a window from its name; 0 where that says none.
 

@@ -228,6 +228,23 @@ def test_not_free_while_another_window_is_full() -> None:
     assert telling.see(shown(after, week, now=now)) == [("verdict", 3)]
 
 
+def test_shared_home() -> None:
+    """Of accounts that share a home each window is told once, however numbered."""
+    telling = Telling()
+    later = RESET + minutes(60)
+    first = row("reached", 1.0)
+    second = replace(row("reached", 1.0, later), label=f"{FIVE.label} #2")
+    both = shown(first, second)
+    assert telling.see(both) == [("verdict", 3), ("verdict", 3)]
+    moved = replace(second, label=FIVE.label)
+    assert telling.see(shown(moved, now=RESET + minutes(1))) == []
+    account = replace(row("safe", 0.02, RESET + minutes(300)).window, account="#2")
+    anew = replace(first, window=account, label=f"{FIVE.label} #2")
+    assert telling.see(shown(moved, anew, now=RESET + minutes(9))) == [("free", 0)]
+    assert telling.log[-1].text == "Claude 5h #2 is free again"
+    assert telling.log[-1].occasion_at == RESET
+
+
 def test_old_freedom_is_no_news() -> None:
     """A window that was full the day before is not told to be free."""
     telling = Telling()

@@ -172,6 +172,14 @@ def test_account_of_the_session(home: Home) -> None:
     assert "The Claude 5h limit" not in context
 
 
+def test_accounts_that_share_a_home(home: Home) -> None:
+    """A home that several accounts use in turn does not say whose a session is."""
+    home.shows(window(account="#2", label="Claude 5h #2"))
+    answer = home.calls(message())
+    context = answer["hookSpecificOutput"]["additionalContext"]
+    assert "The Claude 5h #2 limit is about to run out" in context
+
+
 def test_budget_counts(home: Home) -> None:
     """A budget that runs out is told of, whatever the account."""
     home.shows(window(agent="budget", account="", label="Budget day", kind="day"))

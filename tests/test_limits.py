@@ -241,6 +241,29 @@ def test_accounts_stay_apart() -> None:
     assert [each.binding for each in found] == [True, True, False]
 
 
+# Of a home that two accounts use in turn: the first one's window ends at five.
+FIRST = [codex(f"2:{m}", m, at("05:00"), "codex:primary", 300) for m in (40, 50)]
+SECOND = [codex(f"2:{m}", m, at("07:00"), "codex:primary", 300) for m in (45, 55)]
+
+
+def test_two_accounts_in_one_home() -> None:
+    """Windows whose use rises in turn are two accounts', and both count."""
+    found = standing(FIRST + SECOND, at("03:00"))
+    assert {each.account: each.used for each in found} == {"": 0.50, "#2": 0.55}
+    assert all(each.binding for each in found)
+
+
+def test_number_is_no_name() -> None:
+    """An account that is numbered anew keeps its window's forecast and verdict."""
+    before = standing(FIRST + SECOND, at("04:59:50"))
+    known = stretches(FIRST + SECOND)
+    ((alone, _),) = windows(known, at("05:00:05"), before)
+    (last,) = (each for each in before if each.account == "#2")
+    assert (alone.account, alone.resets_at) == ("", last.resets_at)
+    assert last.forecast is not None
+    assert alone.forecast is last.forecast
+
+
 def test_likeliest_end_binds() -> None:
     """The window with the greatest chance to run out binds, not the fullest."""
     quiet = [

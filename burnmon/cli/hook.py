@@ -160,8 +160,13 @@ def _of_session(
     return [
         each
         for each in windows
-        if each.get("agent") == status.BUDGET or each.get("account") == account
+        if each.get("agent") == status.BUDGET or _account(each) == account
     ]
+
+
+def _account(window: Window) -> str:
+    """Whose window it is; of accounts that share a home any may be the session's."""
+    return text.unnumbered(str(window.get("account") or ""))
 
 
 # --- once ----------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def _of_window(row: LimitRow, snapshot: Snapshot, rules: Alerts) -> Iterator[Ale
     verdict, percent = window.verdict, round(window.used * 100, 6)
     outlook = about(row, snapshot)
     common = Alert(
-        now, "verdict", row.label, window.resets_at, 0, "warning", "", why=_why(row)
+        now, "verdict", _subject(row), window.resets_at, 0, "warning", "", why=_why(row)
     )
     level = _level(window)
     if step := _STEPS.get(verdict):
@@ -172,6 +172,11 @@ def _of_window(row: LimitRow, snapshot: Snapshot, rules: Alerts) -> Iterator[Ale
         if verdict != "unknown":
             said += f", {outlook.removeprefix(row.label).strip()}"
         yield replace(common, kind="threshold", step=passed[-1], level=level, text=said)
+
+
+def _subject(row: LimitRow) -> str:
+    """The label; of accounts that share a home the number moves, the reset does not."""
+    return text.unnumbered(row.label)
 
 
 def _level(window: Window) -> Level:
@@ -210,22 +215,37 @@ def _freed(row: LimitRow, snapshot: Snapshot, told: Told) -> Iterator[Alert]:
 
     Nobody is stopped by a budget, so none is told to be free.
     """
-    window, now = row.window, snapshot.now
-    full = [
-        each.occasion_at
-        for each in told.get(("verdict", row.label), ())
-        if each.step == _REACHED
+    window, now, subject = row.window, snapshot.now, _subject(row)
+    stand = [
+        each.window.resets_at for each in snapshot.limits if _subject(each) == subject
     ]
-    if not full or window.agent == BUDGET or _is_refused(row, snapshot):
+    over = [
+        each.occasion_at
+        for each in told.get(("verdict", subject), ())
+        if each.step == _REACHED and _is_over(each, stand, now)
+    ]
+    if not over or window.agent == BUDGET or _is_refused(row, snapshot):
         return
-    reset = max(full)
-    began_early = window.resets_at is not None and window.resets_at > (
-        reset + SAME_OCCASION
-    )
-    if (reset <= now or began_early) and now - reset < FREE_FOR:
+    reset = max(over)
+    if now - reset < FREE_FOR:
         why = (("agent", window.agent), ("account", window.account))
         said = f"{row.label} is free again"
-        yield Alert(now, "free", row.label, reset, 0, "note", said, why=why)
+        yield Alert(now, "free", subject, reset, 0, "note", said, why=why)
+
+
+def _is_over(alert: Alert, stand: Sequence[datetime | None], now: datetime) -> bool:
+    """Whether its window was reset, in time or early: then a later one took its place.
+
+    ``stand``: resets of the windows that count now; accounts that share a home have
+    several.
+    """
+    reset = alert.occasion_at
+    if reset <= now:
+        return True
+    resets = [each for each in stand if each is not None]
+    if any(abs(each - reset) <= SAME_OCCASION for each in resets):
+        return False
+    return any(each > reset for each in resets)
 
 
 def _is_refused(row: LimitRow, snapshot: Snapshot) -> bool:

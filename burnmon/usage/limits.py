@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from burnmon import text
 from burnmon.records import Forecast, LimitReading, Verdict, Window
 from burnmon.usage.forecast import UNJUDGED, Standing, foresee
 
@@ -237,13 +238,12 @@ def foreseen(
     of the last time: a verdict does not flicker against theirs, and a forecast that is
     still fresh is kept.
     """
-    told = {_name(each): each for each in before}
     result = []
     for window, stretch in found:
         key = series(stretch.readings[0])
         if window.used is not None:
             past = [each for each in known[key] if not _is_one(each, stretch)]
-            last = told.get(_name(window))
+            last = next((each for each in before if _is_same(window, each)), None)
             standing = (standings or {}).get(key, UNJUDGED)
             window = _foreseen(window, stretch, past, now, last, standing)
         result.append((window, stretch))
@@ -253,10 +253,6 @@ def foreseen(
 def _is_one(stretch: Stretch, other: Stretch) -> bool:
     """Whether two stretches of a series are one window, at whatever instants known."""
     return abs(stretch.resets_at - other.resets_at) <= SAME_RESET
-
-
-def _name(window: Window) -> tuple[str, str, str, int]:
-    return (window.agent, window.account, window.kind, window.window_minutes)
 
 
 def _standing_beside(
@@ -281,8 +277,7 @@ def _standing_beside(
         return [(newest, account)]
     beside = sorted([*others, newest], key=lambda each: each.readings[0].observed_at)
     return [
-        (each, account if place == 1 else f"{account} #{place}".strip())
-        for place, each in enumerate(beside, 1)
+        (each, text.numbered(account, place)) for place, each in enumerate(beside, 1)
     ]
 
 
@@ -318,8 +313,7 @@ def _foreseen(
 ) -> Window:
     """A window with its forecast and verdict."""
     assert window.used is not None
-    same = last is not None and _is_same(window, last)
-    forecast = last.forecast if same and last and _is_fresh(window, last, now) else None
+    forecast = last.forecast if last and _is_fresh(window, last, now) else None
     if forecast is None:
         forecast = foresee(
             _with_estimate(window, stretch.steps()),
@@ -332,7 +326,7 @@ def _foreseen(
     return replace(
         window,
         forecast=forecast,
-        verdict=verdict(window.used, forecast, last.verdict if same and last else ""),
+        verdict=verdict(window.used, forecast, last.verdict if last else ""),
         reason="" if forecast else "too early to tell where it is heading",
     )
 
@@ -347,10 +341,20 @@ def _with_estimate(
 
 
 def _is_same(window: Window, last: Window) -> bool:
-    """Whether the same window was there the last time."""
+    """Whether the same window was there the last time.
+
+    Of accounts that share a home the numbers move when a window ends.
+    """
     if window.resets_at is None or last.resets_at is None:
         return False
-    return abs(window.resets_at - last.resets_at) <= SAME_RESET
+    return abs(window.resets_at - last.resets_at) <= SAME_RESET and _name(
+        window
+    ) == _name(last)
+
+
+def _name(window: Window) -> tuple[str, str, str, int]:
+    account = text.unnumbered(text.plain(window.account))
+    return (window.agent, account, text.plain(window.kind), window.window_minutes)
 
 
 def _is_fresh(window: Window, last: Window, now: datetime) -> bool:
