@@ -305,6 +305,8 @@ def test_order_of_lines_does_not_matter(
         pytest.param({"window_minutes": 0.5}, "window_minutes is 0.5", id="short"),
         pytest.param({"window_minutes": 10**7}, "window_minutes is 1000", id="endless"),
         pytest.param({"resets_at": 1e300}, "too large|out of range", id="never"),
+        pytest.param({"observed_at": -6e10}, "-6.*is no time", id="long ago"),
+        pytest.param("[" * 100_000, "recursion", id="deep"),
         pytest.param({"resets_at": "2026-11-20"}, "integer", id="a date"),
     ],
 )

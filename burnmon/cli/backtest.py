@@ -105,11 +105,16 @@ def read(file: Path) -> Iterator[LimitReading]:
         if row.strip():
             try:
                 yield from _reading(json.loads(row))
-            except (ValueError, TypeError, KeyError, OverflowError) as error:
+            except _WRONG as error:
                 wrong = f"{error} is missing" if type(error) is KeyError else error
                 raise UsageError(
                     f"{file}:{number}: {wrong}; a line holds {', '.join(KEYS)}"
                 ) from None
+
+
+_WRONG = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+_YEARS = range(1970, 2201)
+"""Those an instant may lie in."""
 
 
 def _reading(row: Mapping[str, Any]) -> Iterator[LimitReading]:
@@ -126,10 +131,17 @@ def _reading(row: Mapping[str, Any]) -> Iterator[LimitReading]:
         str(kind),
         int(minutes),
         used / 100,
-        datetime.fromtimestamp(reset, UTC),
-        datetime.fromtimestamp(at, UTC),
+        _instant(reset),
+        _instant(at),
         "file",
     )
+
+
+def _instant(seconds: float) -> datetime:
+    at = datetime.fromtimestamp(seconds, UTC)
+    if at.year not in _YEARS:
+        raise ValueError(f"{seconds!r} is no time in epoch seconds")
+    return at
 
 
 # --- JSON ----------------------------------------------------------------------------
