@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -24,7 +25,7 @@ from burnmon.live.sweep import Sweep
 from burnmon.records import COUNTED, EXTRA, REPLAYED, LedgerError
 from burnmon.usage.copies import Held, join
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.schema import MIGRATIONS
+from burnmon.usage.schema import MIGRATIONS, lock
 
 FILES = homes.every_shape()
 PATHS = sorted(FILES)
@@ -422,6 +423,40 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(LedgerError, match=r"ledger\.db.*newer burnmon.*update"):
         Ledger(path)
+
+
+def test_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A ledger of the first version keeps its facts, and learns from now on."""
+    path = tmp_path / "ledger.db"
+    with homes.absorbed(tmp_path / "home", FILES) as full:
+        before = full.requests()
+        full._db.execute("VACUUM INTO ?", (str(path),))
+    first_version(path)
+    with Ledger(path) as ledger:
+        assert ledger.requests() == before
+        assert ledger.experiences() == {}
+        ledger.put_experience(("codex", "", "codex", 300), "{}")
+        assert len(ledger.experiences()) == 1
+
+
+def test_older_schema_that_is_kept_by_another(tmp_path: Path) -> None:
+    """While an older burnmon keeps its ledger a newer one says whom to end."""
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    first_version(path)
+    held = lock(path)
+    assert held is not None
+    with pytest.raises(LedgerError, match=r"ledger\.db.*older form.*end that one"):
+        Ledger(path)
+    os.close(held)
+
+
+def first_version(path: Path) -> None:
+    """Make a ledger one that a burnmon of the first schema wrote."""
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE experience")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
 
 
 def test_foreign_file_is_refused(tmp_path: Path) -> None:

@@ -171,7 +171,12 @@ def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
             f" {len(MIGRATIONS)}); update burnmon"
         )
     if version < len(MIGRATIONS) and not writable:
-        raise LedgerError(f"{path}: another burnmon is preparing it; try again")
+        raise LedgerError(
+            f"{path}: a burnmon that runs keeps it in an older form (schema {version},"
+            f" this one needs {len(MIGRATIONS)}); end that one, or try again"
+            if version
+            else f"{path}: another burnmon is preparing it; try again"
+        )
     for step in range(version, len(MIGRATIONS)):
         with transaction(db):
             for statement in _statements(MIGRATIONS[step]):
