@@ -23,9 +23,10 @@ from burnmon.config import Root, Settings
 from burnmon.live import engine, feeder
 from burnmon.live.engine import Engine, open_ledger, peek
 from burnmon.live.feeder import Feeder
-from burnmon.live.snapshot import Snapshot
+from burnmon.live.snapshot import Held, Snapshot
 from burnmon.live.watching import Watch
 from burnmon.records import BUDGET
+from burnmon.usage.experience import Experience, to_text
 from burnmon.usage.ledger import Ledger
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
@@ -469,6 +470,21 @@ def test_what_is_written_before_taking_over_counts(
     writer.ledger.close()
     assert reader.engine.claim(NOW)
     assert costs(reader.engine.snapshot(NOW)) == {"S1": 2 * ONE}
+
+
+def test_reader_learns_what_the_writer_learned(following: Begin, home: Path) -> None:
+    """What forecasts taught the writer makes the reader's forecasts too."""
+    reset = (NOW + timedelta(hours=2)).timestamp()
+    stated = homes.limits(homes.window(40, 300, resets_at=int(reset)))
+    line = homes.event("token_count", "10:29", info=None, **stated)
+    codex = home.with_name(".codex")
+    put(codex, homes.rollout(1), homes.text(homes.meta(1, "10:28"), line))
+    writer, reader = following(), following()
+    writer.step()
+    assert reader.step().limits[0].held is None
+    taught = Experience(windows=1.0, inside=(True, False))
+    writer.ledger.put_experience(("codex", "", "", 300), to_text(taught))
+    assert reader.step().limits[0].held == Held(1, 2)
 
 
 def test_unusable_ledger_is_replaced_by_memory(

@@ -135,11 +135,14 @@ class Engine:
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - READING_HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._load_experiences()
+        self._learned = self._budgets = None
+        self._load_budgets(now)
+
+    def _load_experiences(self) -> None:
         self._experiences = {
             key: from_text(told) for key, told in self.ledger.experiences().items()
         }
-        self._learned = self._budgets = None
-        self._load_budgets(now)
 
     def _load_budgets(self, now: datetime) -> None:
         """What was spent before the horizon, as far back as budgets look.
@@ -289,6 +292,7 @@ class Engine:
         self._load_older({trail.session_id for _, _, trail in told})
         self._read_limits(self.ledger.readings(since))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._load_experiences()
         return True
 
     def catch_up(self, now: datetime) -> None:

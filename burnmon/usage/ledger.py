@@ -646,10 +646,14 @@ class Ledger:
         return {row[:4]: row[4] for row in rows}
 
     def put_experience(self, series: tuple[str, str, str, int], told: str) -> None:
-        """Remember what forecasts of a series have taught, in place of before."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO experience VALUES (?,?,?,?,?)", (*series, told)
-        )
+        """Remember what forecasts of a series have taught, in place of before.
+
+        Raises LedgerError when the ledger cannot be written.
+        """
+        with self._telling():
+            self._db.execute(
+                "INSERT OR REPLACE INTO experience VALUES (?,?,?,?,?)", (*series, told)
+            )
 
     def marks(self, since: datetime) -> list[Mark]:
         """What sessions stated besides requests, oldest first."""
