@@ -108,6 +108,7 @@ def test_broken_lines(path: Path) -> None:
         b'{"outcome": 3, "key": "' + ALERT.key.encode() + b'"}',
         b"\xff\xfe",
         json.dumps({**document(ALERT), "at": "soon"}).encode(),
+        json.dumps({**document(ALERT), "subject": []}).encode(),
     ]
     with path.open("ab") as file:
         file.write(b"\n".join(strange) + b'\n{"at": "2026-')

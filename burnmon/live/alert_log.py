@@ -174,8 +174,8 @@ def _alert(line: Mapping[str, Any]) -> Alert | None:
     try:
         return Alert(
             at=datetime.fromisoformat(line["at"]).astimezone(UTC),
-            kind=line["kind"],
-            subject=line["subject"],
+            kind=_word(line["kind"]),
+            subject=_word(line["subject"]),
             occasion_at=datetime.fromisoformat(line["occasion_at"]).astimezone(UTC),
             step=int(line["step"]),
             level=line["level"] if line["level"] in _LEVELS else "warning",
@@ -187,6 +187,13 @@ def _alert(line: Mapping[str, Any]) -> Alert | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def _word(stated: object) -> Any:
+    """A text as it is; TypeError for anything else."""
+    if not isinstance(stated, str):
+        raise TypeError(stated)
+    return stated
 
 
 _LEVELS = ("note", "warning", "alarm")
