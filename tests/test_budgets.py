@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ import pytest
 
 from burnmon.budget_settings import Budget
 from burnmon.records import Window
-from burnmon.usage.budgets import Quarter, bounds, budget_windows, since
+from burnmon.usage.budgets import Quarter, bounds, budget_windows, since, steadied
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -122,6 +123,22 @@ def test_passed() -> None:
     """A budget that is passed is reached, and says how far."""
     window = only(Budget("day", 8.0), spent((API, NOW - timedelta(hours=1), "10")))
     assert (window.verdict, window.used) == ("reached", 1.25)
+    assert window.forecast is not None
+    assert 1.25 <= window.forecast.p10 <= window.forecast.p90
+    assert window.forecast.exhaustion_probability == 1.0
+
+
+def test_verdict_does_not_flicker() -> None:
+    """A budget that was to run out is let off late, and only in its own period."""
+    window = only(Budget("day", 40.0), spent((API, NOW - timedelta(hours=1), "10")))
+    assert window.forecast is not None
+    doubtful = replace(window.forecast, exhaustion_probability=0.45)
+    now = replace(window, forecast=doubtful, verdict="watch")
+    last = replace(window, verdict="runs_out")
+    yesterday = replace(last, resets_at=NOW - timedelta(hours=12))
+    for before, word in (([], "watch"), ([last], "runs_out"), ([yesterday], "watch")):
+        (found,) = steadied([now], before)
+        assert found.verdict == word
 
 
 def test_later_spend_does_not_count() -> None:

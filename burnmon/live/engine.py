@@ -425,11 +425,12 @@ class Engine:
         version = self.tally.version
         if known and known[1] == version and abs(now - known[0]) < BUDGETING:
             return known[2]
-        from burnmon.usage.budgets import budget_windows  # for those who set some
+        from burnmon.usage import budgets  # for those who set some
 
-        windows = budget_windows(
+        windows = budgets.budget_windows(
             settings.budgets, self.tally.projects, settings.paths, settings.zone, now
         )
+        windows = budgets.steadied(windows, known[2] if known else ())
         self._budgets = now, version, windows
         return windows
 

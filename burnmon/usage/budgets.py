@@ -7,7 +7,7 @@ list prices. A budget says when it is passed; it never says that an agent is sto
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from burnmon.budget_settings import Budget
 from burnmon.records import BUDGET, Window
-from burnmon.usage.forecast import foresee
+from burnmon.usage.forecast import outlook
 from burnmon.usage.limits import verdict
 from burnmon.usage.report import moved
 
@@ -110,6 +110,22 @@ def budget_windows(
     )
 
 
+def steadied(windows: Sequence[Window], before: Sequence[Window]) -> tuple[Window, ...]:
+    """The windows with verdicts that do not flicker against those of the last time."""
+    told = {_name(each): each.verdict for each in before}
+    return tuple(
+        replace(
+            each,
+            verdict=verdict(each.used or 0.0, each.forecast, told.get(_name(each), "")),
+        )
+        for each in windows
+    )
+
+
+def _name(window: Window) -> tuple[str, str, datetime | None]:
+    return (window.kind, window.account, window.resets_at)
+
+
 def _window(
     budget: Budget, bills: Sequence[Mapping[int, Bill]], zone: str, now: datetime
 ) -> Window:
@@ -119,13 +135,15 @@ def _window(
     running = [bill for at, bill in spends if span.starts_at <= at < span.ends_at]
     spent = sum((bill.cost for bill in running), Decimal(0))
     used = float(spent / allowance)
-    forecast = foresee(
+    # Who passes a budget goes on spending, so there is more to foresee than the limit.
+    seen = outlook(
         _steps(spends, span, allowance, now),
         span.ends_at,
         span.length,
         list(_past(budget, spends, zone, now)),
         now,
     )
+    forecast = None if seen is None else seen.forecast()
     return Window(
         BUDGET,
         budget.project,
