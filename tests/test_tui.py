@@ -312,7 +312,7 @@ async def test_explain() -> None:
         assert isinstance(fed.app.screen, Explain)
         page = fed.app.screen.query_one("#page", Lines).lines
         words = "\n".join("".join(text for text, _ in line) for line in page)
-        assert "500 draws" in words
+        assert "moments like this one" in words
         assert "no price for  acme-large-2" in words
         await pilot.press("escape")
         assert not isinstance(fed.app.screen, Explain)
