@@ -210,6 +210,10 @@ class Headroom(NamedTuple):
     """How many last requests these are measured by."""
     lasts: timedelta | None
     """How long that is at the present pace; None while nothing burns."""
+    turns: float | None = None
+    """So many turns like the last ones; None where too few of them are known."""
+    like_turns: int = 0
+    """How many last turns these are measured by."""
 
 
 class ExtraUsage(NamedTuple):
@@ -312,7 +316,8 @@ class Mark:
     agent: str
     session_id: str
     at: datetime
-    kind: Literal["compacted", "limit", "retry", "refused"]
+    kind: Literal["compacted", "limit", "retry", "refused", "prompt"]
+    """``prompt``: the person said something, and a turn began."""
     detail: str = ""
     """A few words or a number from the agent; never a prompt or code."""
 

@@ -121,15 +121,18 @@ def points(share: float) -> str:
     return f"+{percent:.1f}" if 0.05 <= percent < 9.95 else f"+{percent:.0f}"
 
 
-def more_requests(count: float, like: int) -> str:
-    """How many requests are left, to two digits: ``≈ 140 more like the last 100``."""
+def more(noun: str, count: float, like: int) -> str:
+    """How many of a thing are left, to two digits.
+
+    >>> more("request", 143.0, 100), more("turn", 0.6, 20)
+    ('≈ 140 more requests like the last 100', 'less than one more turn like the last 20')
+    """
     if count < 1:
-        return f"less than one more request like the last {like}"
+        return f"less than one more {noun} like the last {like}"
     digits = max(0, len(str(round(count))) - 2)
     rounded = round(round(count), -digits)
     number = tokens(rounded) if rounded >= 10_000 else f"{rounded:,}"
-    noun = "request" if rounded == 1 else "requests"
-    return f"≈ {number} more {noun} like the last {like}"
+    return f"≈ {number} more {noun}{'s' * (rounded != 1)} like the last {like}"
 
 
 def lasting(length: timedelta, until: timedelta) -> str:

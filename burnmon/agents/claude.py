@@ -40,7 +40,7 @@ from burnmon.records import (
 )
 from burnmon.text import base, minutes_of
 
-VERSION = 1
+VERSION = 2
 SYNTHETIC = "<synthetic>"
 MAX_COST = 10**9
 """US dollars; no session costs more, a bigger number is damage."""
@@ -64,6 +64,10 @@ _NO_USAGE = (
 )
 _QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
 _USER = (b'user"', b'tool_result"')
+_RESULT = b'tool_result"'
+_RESULT_WITHIN = 400
+"""So far behind its type a user line that holds a tool's result nearly always says it.
+Others are decoded to learn whether the person wrote them: one in six."""
 _TYPE = b'"type":"'
 GLUED = 16384
 """How far from its end a line is searched for a request glued behind another object."""
@@ -193,6 +197,8 @@ class _Line(msgspec.Struct):
     customTitle: str | None = None
     totalCostUSD: float | None = None
     isMeta: bool | None = None
+    isSidechain: bool | None = None
+    isCompactSummary: bool | None = None
     compactMetadata: msgspec.Raw = _ABSENT
 
 
@@ -243,6 +249,8 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         ):
             if line.startswith(_USER, at + 8):
                 telling.append(line)
+                if line.find(_RESULT, at, at + _RESULT_WITHIN) < 0:
+                    _asked(_undamaged(line), trail, facts)
             if trail.first_at is None or not trail.session_id:
                 _open(trail, line)
             continue
@@ -383,6 +391,8 @@ def _take(
         _progress(line, at, trail, facts)
     elif kind == "system":
         _system(line, at, trail, facts)
+    elif kind == "user":
+        _asked(line, trail, facts)
     else:
         _describe(line, trail, facts)
     return None
@@ -542,6 +552,33 @@ def _system(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
 def _number(stated: object) -> str:
     """A count as the agent states it; empty when it is none."""
     return str(stated) if isinstance(stated, int) and 0 <= stated < MAX_TOKENS else ""
+
+
+_UNASKED = re.compile(
+    rb'(?:\[\s*\{\s*"type":\s*"text",\s*"text":\s*)?"(?:\[Request interrupted|<(?:'
+    rb"command-name>|local-command-|bash-|task-notification>|system-reminder>"
+    rb"|user-memory-input>))"
+)
+"""How user lines begin that are no prompt: commands that the agent carries out without
+a model, and what it writes itself. Others begin with ``<command-message>``."""
+
+
+def _asked(line: _Line | None, trail: Trail, facts: Facts) -> None:
+    """Note a prompt of the person: a turn begins.
+
+    A fork keeps session and time of what it copies, so that it is the same mark; before
+    2.0 it wrote its own, and a copied prompt counts once more.
+    """
+    if line is None or line.message is None or trail.subagent:
+        return
+    at, said = instant(line.timestamp), bytes(line.message.content)
+    written = line.isMeta or line.isSidechain or line.isCompactSummary
+    if at is None or written or not said or b'"tool_result"' in said:
+        return
+    if not _UNASKED.match(said):
+        when = datetime.fromtimestamp(at / 1000, UTC)
+        session_id = line.sessionId or trail.session_id
+        facts.marks.append(Mark("claude", session_id, when, "prompt"))
 
 
 # --- limits --------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from burnmon.records import (
 )
 from burnmon.text import base
 
-VERSION = 2
+VERSION = 3
 
 DEARER = ("priority",)
 """Service tiers with a price of their own; ``default`` and none are the same."""
@@ -327,6 +327,8 @@ def _meta(payload: _Payload, at: int, trail: Trail) -> None:
         trail.session_id = _root_thread(payload)
         trail.subagent = payload.id if trail.session_id != payload.id else ""
         memory["family"] = payload.forked_from_id or payload.id
+        if "subagent" in loose(payload.source):
+            memory["spawned"] = True
     trail.project = payload.cwd or trail.project
     trail.branch = (payload.git and payload.git.branch) or trail.branch
     trail.version = payload.cli_version or trail.version
@@ -360,6 +362,7 @@ def _event(
     kind = payload.type
     if kind in ("task_started", "turn_started", "user_message"):
         trail.last_at, trail.turn = at, "agent"
+        _begin(kind, at, trail, facts)
         if payload.turn_id:
             trail.memory["turn"] = payload.turn_id
     elif kind in _TURN_ENDS:
@@ -375,6 +378,20 @@ def _event(
                 _refuse(payload, at, trail, stated)
                 break
     return kind in _TURN_ENDS
+
+
+def _begin(kind: str, at: int, trail: Trail, facts: Facts) -> None:
+    """Note that the person began a turn.
+
+    What they say meanwhile belongs to it; only in old versions it is all that is told.
+    """
+    memory = trail.memory
+    if kind != "user_message":
+        memory["started"] = True
+    elif "started" in memory:
+        return
+    if "spawned" not in memory:
+        _mark(trail, facts, at, "prompt")
 
 
 def _mark(trail: Trail, facts: Facts, at: int, kind: Any) -> None:

@@ -1,7 +1,8 @@
 """What the ledger's requests add to stated limits: live estimates, and one's budgets.
 
 It asks for sums by the quarter of an hour, and for single requests only since the
-readings that are still in force, so that a command stays quick.
+readings that are still in force and the turns that the next ones are measured by, so
+that a command stays quick.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from burnmon.usage.headroom import (
     Learned,
     Owner,
     Work,
+    begun,
     estimated,
     heard_of,
+    last_turns,
     learned,
     looked_back_to,
 )
@@ -44,8 +47,12 @@ def with_estimates(
     """The windows with what was spent since their readings."""
     if all(window.used is None for window, _ in stated):
         return list(stated)
-    spending = _spending(ledger, prices, _single_from(stated, now), now)
-    past = learned(known, spending, now) if spending else Learned()
+    accounts = ledger.accounts(now - HORIZON)
+    turns = begun(ledger.marks(now - HORIZON), accounts)
+    spending = _spending(
+        ledger, prices, accounts, _single_from(stated, turns, now), now
+    )
+    past = learned(known, spending, turns, now) if spending else Learned()
     works = {
         owner: Work(each, _pace(each, now), heard_of(stated, owner))
         for owner, each in spending.items()
@@ -61,9 +68,18 @@ def with_estimates(
     ]
 
 
-def _single_from(stated: Iterable[tuple[Window, Stretch]], now: datetime) -> datetime:
-    """From when on requests are told apart: from the oldest reading in force."""
-    first = min(looked_back_to(stated, now), now - RECENT)
+def _single_from(
+    stated: Iterable[tuple[Window, Stretch]],
+    turns: Mapping[Owner, Sequence[datetime]],
+    now: datetime,
+) -> datetime:
+    """From when on requests are told apart: from the oldest reading in force, and from
+    the oldest turn that is looked at."""
+    first = min(
+        looked_back_to(stated, now),
+        now - RECENT,
+        *(at for starts in turns.values() for at in last_turns(starts, now)[:1]),
+    )
     since = max(first, now - SINGLE)
     return since - timedelta(seconds=since.timestamp() % QUARTER.total_seconds())
 
@@ -75,11 +91,14 @@ def _pace(spending: Spending, now: datetime) -> float | None:
 
 
 def _spending(
-    ledger: Ledger, prices: PriceTable, single_from: datetime, now: datetime
+    ledger: Ledger,
+    prices: PriceTable,
+    accounts: Mapping[str, str],
+    single_from: datetime,
+    now: datetime,
 ) -> dict[Owner, Spending]:
     """Spend by account, as far back as ``HORIZON``."""
     since = now - HORIZON
-    accounts = ledger.accounts(since)
     parts: dict[Owner, list[Part]] = {}
     for agent, session, part in chain(
         _summed(ledger, prices, since, single_from),

@@ -231,6 +231,8 @@ def _headroom(room: Headroom) -> dict[str, Any]:
         "cost_usd": round(room.dollars, 4),
         "requests": room.requests and round(room.requests, 1),
         "like_last_requests": room.like,
+        "turns": room.turns and round(room.turns, 1),
+        "like_turns": room.like_turns,
         "minutes": room.lasts and round(room.lasts / timedelta(minutes=1), 1),
     }
 

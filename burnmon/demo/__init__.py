@@ -78,7 +78,7 @@ class Recording:
     ) -> Learned:
         """What a dollar takes; earlier windows are not those of earlier requests."""
         accounts = Accounts(self._tally, sessions, self._instants[0], now)
-        return learn_from(accounts, stretches(readings))
+        return learn_from(accounts, stretches(readings), day.marks(now))
 
 
 def _judged(past: Iterable[LimitReading]) -> dict[Series, Experience]:

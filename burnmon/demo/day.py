@@ -208,9 +208,15 @@ def _session(
 
 
 def marks(now: datetime) -> list[Mark]:
-    """What the files state besides requests, by ``now``."""
-    return [
-        Mark(moment.part.agent, moment.part.session_id, at, moment.kind, moment.detail)
-        for moment in MOMENTS
-        if (at := instant(moment.clock)) <= now
+    """What the files state besides requests, by ``now``: each stint began with words."""
+    stated = [
+        Mark(each.part.agent, each.part.session_id, at, each.kind, each.detail)
+        for each in MOMENTS
+        if (at := instant(each.clock)) <= now
+    ]
+    return stated + [
+        Mark(part.agent, part.session_id, at, "prompt")
+        for part in PARTS
+        for stint in part.stints
+        if (at := instant(stint.begin, part.days_ago)) <= now
     ]

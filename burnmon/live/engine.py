@@ -415,7 +415,7 @@ class Engine:
     def _what_was_learned(self, now: datetime) -> Learned:
         if self._learned is None or abs(now - self._learned[0]) >= LEARNING:
             accounts = Accounts(self.tally, self._sessions, self._since, now)
-            self._learned = now, learn_from(accounts, self._stretches)
+            self._learned = now, learn_from(accounts, self._stretches, self._marks)
         return self._learned[1]
 
     def _what_is_budgeted(self, now: datetime) -> tuple[Window, ...]:

@@ -12,12 +12,13 @@ from decimal import Decimal
 
 from burnmon import text
 from burnmon.live.tally import MINUTE, RECENT, SessionTally, Spend, Tally
-from burnmon.records import Request, Session, Window
+from burnmon.records import Mark, Request, Session, Window
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
     Learned,
     Owner,
     Work,
+    begun,
     estimated,
     extra_words,
     headroom_words,
@@ -82,13 +83,17 @@ def _minutes() -> float:
 
 
 def learn_from(
-    accounts: Accounts, known: Mapping[Series, Sequence[Stretch]]
+    accounts: Accounts,
+    known: Mapping[Series, Sequence[Stretch]],
+    marks: Iterable[Mark],
 ) -> Learned:
-    """What the readings and all spend that is kept by the minute tell together.
+    """What readings, prompts and all spend that is kept by the minute tell together.
 
     It goes through days of both: some milliseconds, so not for every snapshot.
     """
-    return learned(known, accounts.spending(accounts.since), accounts.now)
+    labels = {key: each.account for key, each in accounts.sessions.items()}
+    spending = accounts.spending(accounts.since)
+    return learned(known, spending, begun(marks, labels), accounts.now)
 
 
 def with_estimates(

@@ -11,12 +11,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from burnmon import text
-from burnmon.records import Exchange, ExtraUsage, Headroom, Window
+from burnmon.records import Exchange, ExtraUsage, Headroom, Mark, Window
 from burnmon.usage.exchange import Spending, learn, presumed
 from burnmon.usage.limits import Series, Stretch, series
 
 LIKE = 100
 """So many last requests say what the next ones will cost."""
+LIKE_TURNS = 20
+"""So many last turns say what the next ones will cost."""
+ENOUGH_TURNS = 5
+"""Turns it takes before they say anything; requests are told instead."""
 IN_FLIGHT = timedelta(minutes=2)
 """What was under way when a limit was reached is still answered; later requests are
 work that the limit did not stop."""
@@ -35,11 +39,14 @@ class Learned:
     exchanges: Mapping[Series, Exchange] = field(default_factory=dict)
     latest: Mapping[Owner, tuple[int, float]] = field(default_factory=dict)
     """The last requests, by number, and what they came to in dollars."""
+    turns: Mapping[Owner, tuple[int, float]] = field(default_factory=dict)
+    """The last turns likewise, the running one included; where enough are known."""
 
 
 def learned(
     known: Mapping[Series, Sequence[Stretch]],
     spending: Mapping[Owner, Spending],
+    begun: Mapping[Owner, Sequence[datetime]],
     now: datetime,
 ) -> Learned:
     """The exchange of every series that readings and spend can be compared of."""
@@ -54,7 +61,46 @@ def learned(
         if found is not None:
             exchanges[key] = found
     latest = {owner: spent.latest(LIKE, now) for owner, spent in spending.items()}
-    return Learned(exchanges, latest)
+    turns = {
+        owner: found
+        for owner, starts in begun.items()
+        if owner in spending and (found := _turns(starts, spending[owner], now))
+    }
+    return Learned(exchanges, latest, turns)
+
+
+def begun(
+    marks: Iterable[Mark], accounts: Mapping[str, str]
+) -> dict[Owner, list[datetime]]:
+    """When the turns of each account began; ``accounts`` by session."""
+    found: dict[Owner, list[datetime]] = {}
+    for mark in marks:
+        account = accounts.get(mark.session_id)
+        if mark.kind == "prompt" and account is not None:
+            found.setdefault((mark.agent, account), []).append(mark.at)
+    return found
+
+
+def last_turns(starts: Iterable[datetime], now: datetime) -> list[datetime]:
+    """When the turns began that say what the next will cost; empty if too few are known.
+
+    Oldest first.
+    """
+    last = sorted(each for each in starts if each <= now)[-LIKE_TURNS:]
+    return last if len(last) >= ENOUGH_TURNS else []
+
+
+def _turns(
+    starts: Iterable[datetime], spending: Spending, now: datetime
+) -> tuple[int, float] | None:
+    """How many last turns came to how many dollars; None where not all is known."""
+    last = last_turns(starts, now)
+    if not last:
+        return None
+    # Spend may be kept by the minute, as if made when that began.
+    minute = last[0].replace(second=0, microsecond=0) - timedelta(microseconds=1)
+    dollars = spending.between(max(minute, spending.since), now)
+    return (len(last), dollars) if dollars else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +151,10 @@ def estimated(
     left = 1 - window.used - (live or 0.0)
     room = None
     if exchange is not None and not exchange.doubt and live is not None and left > 0:
-        latest = past.latest.get((window.agent, window.account), (0, 0.0))
+        owner = (window.agent, window.account)
+        latest = past.latest.get(owner, (0, 0.0))
         room = _headroom(left / exchange.rate, latest, work.pace)
+        room = _with_turns(room, past.turns.get(owner))
     return replace(
         window,
         live=live,
@@ -129,6 +177,13 @@ def _headroom(
     )
 
 
+def _with_turns(room: Headroom, turns: tuple[int, float] | None) -> Headroom:
+    if turns is None:
+        return room
+    like, came_to = turns
+    return room._replace(turns=room.dollars * like / came_to, like_turns=like)
+
+
 def _extra(stretch: Stretch, spending: Spending, now: datetime) -> ExtraUsage | None:
     """What was spent since the limit was reached, if work went on at all."""
     reached_at = _reached_at(stretch)
@@ -146,13 +201,15 @@ def _reached_at(stretch: Stretch) -> datetime:
 
 
 def headroom_words(window: Window, now: datetime) -> tuple[str, ...]:
-    """What is left of a window in requests, and in time at the present pace."""
+    """What is left of a window in turns, or else requests, and in time at this pace."""
     room = window.headroom
     if room is None or window.resets_at is None:
         return ()
     words = []
-    if room.requests is not None:
-        words.append(text.more_requests(room.requests, min(room.like, LIKE)))
+    if room.turns is not None:
+        words.append(text.more("turn", room.turns, room.like_turns))
+    elif room.requests is not None:
+        words.append(text.more("request", room.requests, min(room.like, LIKE)))
     if room.lasts is not None:
         lasts = text.lasting(room.lasts, window.resets_at - now)
         words.append(f"{lasts} at this rate")
