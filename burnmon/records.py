@@ -309,9 +309,11 @@ class Session:
     """The agent's own running total for the session, hidden calls included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something a session's file states happened at an instant, besides requests."""
+class Mark(NamedTuple):
+    """Something a session's file states happened at an instant, besides requests.
+
+    A plain tuple because a scan makes one per prompt.
+    """
 
     agent: str
     session_id: str

@@ -107,7 +107,7 @@ def limits() -> tuple[LimitRow, ...]:
         forecast=forecast((0.41, 0.52, 0.94), 0.12),
         verdict="watch",
     )
-    headroom = ("≈ 140 more requests like the last 100", "≈ 1 d 4 h at this rate")
+    headroom = ("≈ 14 more turns like the last 20", "≈ 1 d 4 h at this rate")
     return (
         replace(limit("Claude 7d", week), headroom=headroom),
         limit("Claude 5h", five),

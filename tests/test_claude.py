@@ -639,6 +639,88 @@ def test_marks(line: Any, kind: str, detail: str) -> None:
     assert mark.at == utc(20, 10)
 
 
+def text_block(words: str) -> dict[str, str]:
+    return {"type": "text", "text": words}
+
+
+def prompts(*lines: Any, path: str = S1) -> list[tuple[str, datetime, str]]:
+    """Session, instant and detail of each prompt that was noted."""
+    marks = read(*lines, path=path)[0].marks
+    return [(m.session_id, m.at, m.detail) for m in marks if m.kind == "prompt"]
+
+
+PICTURE = {"type": "image", "source": {"data": "aaaa"}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Make it so",
+        'Paste: "tool_result" and <bash-input>',
+        [text_block("Make it so")],
+        [PICTURE, text_block("Like this")],
+        [text_block("<ide_opened_file>a.py</ide_opened_file>"), text_block("Go")],
+        "<command-message>review</command-message>\n<command-name>/review</command-name>",
+    ],
+    ids=["typed", "pasted", "block", "picture", "in an editor", "slash command"],
+)
+@pytest.mark.parametrize("spaced", [False, True])
+def test_prompt_begins_a_turn(content: Any, spaced: bool) -> None:
+    """What the person says is noted by session and instant, without its words."""
+    line = homes.prompt(content)
+    raw = json.dumps(line).encode() + b"\n" if spaced else line
+    assert prompts(raw) == [("S1", utc(20, 10), "")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        homes.result("done"),
+        homes.user([{"type": "tool_result", "content": "done"}]),
+        homes.user([text_block("no"), {"type": "tool_result", "content": "x"}]),
+        homes.prompt("Base directory for this skill", isMeta=True),
+        homes.prompt("This session is being continued", isCompactSummary=True),
+        homes.prompt("Look around", isSidechain=True),
+        homes.prompt("<command-name>/clear</command-name>"),
+        homes.prompt("<local-command-stdout>Bye</local-command-stdout>"),
+        homes.prompt("<bash-input>ls</bash-input>"),
+        homes.prompt("<task-notification>done</task-notification>"),
+        homes.user([text_block("[Request interrupted by user]")]),
+        homes.line("queue-operation", operation="dequeue"),
+        homes.prompt("When?", timestamp="soon"),
+    ],
+    ids=[
+        "result",
+        "result, type first",
+        "result with a comment",
+        "injected",
+        "summary",
+        "sub-agent's",
+        "command without a model",
+        "its output",
+        "shell",
+        "background task",
+        "interrupted",
+        "queued",
+        "no time",
+    ],
+)
+def test_no_turn(line: Any) -> None:
+    """What agent and tools write as the user is no prompt."""
+    assert prompts(line) == []
+
+
+def test_prompts_of_subagents_are_no_turns() -> None:
+    """A sub-agent is told what to do by its parent."""
+    assert prompts(homes.prompt("Look around"), path=AGENT) == []
+
+
+def test_copied_prompt_is_the_same_mark() -> None:
+    """A fork copies session and time, so that a copied turn is the original."""
+    copied = homes.prompt("Make it so", sessionId="S1")
+    assert prompts(copied, path=S2) == prompts(copied)
+
+
 # --- what a session is doing ---------------------------------------------------------
 
 

@@ -476,6 +476,35 @@ def test_compaction_is_marked() -> None:
     )
 
 
+def prompts(*lines: Any) -> list[datetime]:
+    """When the person began turns."""
+    return [each.at for each in read(*lines)[0].marks if each.kind == "prompt"]
+
+
+@pytest.mark.parametrize("begun", ["task_started", "turn_started"])
+def test_turns_are_marked(begun: str) -> None:
+    """A turn begins once, whatever else is said in its course."""
+    said = [event("user_message", clock) for clock in ("10:00", "10:05")]
+    lines = [meta(1), event(begun), *said, event(begun, "10:09")]
+    assert prompts(*lines) == [TEN, TEN + timedelta(minutes=9)]
+
+
+def test_prompts_where_no_turn_is_told() -> None:
+    """In old versions, each message of the person begins a turn."""
+    said = [event("user_message", clock) for clock in ("10:00", "10:05")]
+    assert prompts(meta(1), *said) == [TEN, TEN + timedelta(minutes=5)]
+
+
+def test_no_turn_of_the_person() -> None:
+    """Threads that agents start, and what a fork replays, begin no turn."""
+    begun = event("task_started")
+    assert prompts(homes.subagent_meta(1, 2), begun) == []
+    assert prompts(meta(1, source={"subagent": "review"}), begun) == []
+    assert prompts(meta(1), meta(2), begun, event("task_started", "10:30")) == [
+        TEN + timedelta(minutes=30)
+    ]
+
+
 # --- what a session is doing ---------------------------------------------------------
 
 

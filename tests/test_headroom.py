@@ -13,7 +13,7 @@ from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.snapshot import Health, LimitRow, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
-from burnmon.records import Credits, LimitReading, Request, Session, Usage
+from burnmon.records import Credits, LimitReading, Mark, Request, Session, Usage
 from burnmon.usage import pricing
 from burnmon.usage.limits import stretches
 
@@ -77,6 +77,7 @@ def taken(
     sessions: Sequence[Session] = (session(),),
     since: datetime = SINCE,
     stated: Sequence[Credits] = (),
+    marks: Sequence[Mark] = (),
 ) -> Snapshot:
     """The snapshot of now, after windows in which a dollar took a percent."""
     before, made = past()
@@ -84,7 +85,7 @@ def taken(
     tally.load([*made, *requests])
     known = stretches([*before, *readings])
     named = {each.session_id: each for each in sessions}
-    learned = learn_from(Accounts(tally, named, since, NOW), known)
+    learned = learn_from(Accounts(tally, named, since, NOW), known, marks)
     health = Health(None, watching=True)
     told = Known(
         named, known, {}, (), health, None, (), "UTC", since=since, learned=learned
@@ -170,6 +171,43 @@ def test_headroom() -> None:
     quick = [request(3 + count / 30, 1 + count) for count in range(10)]
     row = limit(taken([reading(0.4, 30)], quick))
     assert row.headroom[1] == "≈ 25 m at this rate"
+
+
+def prompts(*minutes: float, name: str = "S1") -> list[Mark]:
+    """What the person said, so many minutes ago."""
+    return [Mark("claude", name, ago(each), "prompt") for each in minutes]
+
+
+def test_headroom_in_turns() -> None:
+    """Where turns are known, what is left is told in turns like the last twenty.
+
+    Half of the window is fifty dollars, and each of the last turns cost two.
+    """
+    turns = range(5, 130, 5)
+    made = [
+        request(turn - within, 1000 * turn + within)
+        for turn in turns
+        for within in (1, 2)
+    ]
+    row = limit(taken([reading(0.5, 0.1)], made, marks=prompts(*turns)))
+    assert row.headroom[0] == "≈ 25 more turns like the last 20"
+    assert any(line.startswith("headroom: ≈ 25 more turns") for line in row.explain)
+
+
+@pytest.mark.parametrize(
+    ("marks", "more"),
+    [
+        pytest.param(prompts(5, 10, 15, 20), {}, id="too few"),
+        pytest.param(prompts(5, 10, 15, 20, -5), {}, id="to come"),
+        pytest.param(prompts(5, 10, 15, 20, 25, name="S2"), {}, id="unknown session"),
+        pytest.param(prompts(5, 10, 15, 20, 25), {"model": NAMELESS}, id="no price"),
+    ],
+)
+def test_headroom_without_turns(marks: list[Mark], more: dict[str, str]) -> None:
+    """Where too few turns or their dollars are not known, requests are told."""
+    made = [request(12, **more), request(4)]
+    row = limit(taken([reading(0.5, 0.1)], made, marks=marks))
+    assert row.headroom[0] == "≈ 50 more requests like the last 100"
 
 
 def test_no_time_while_nothing_burns() -> None:

@@ -445,6 +445,7 @@ def test_events_are_told_newest_first() -> None:
         mark("limit", 20, "five_hour"),
         mark("refused", 10),
         mark("retry", 5),
+        mark("prompt", 4),
         mark("limit", 60 * 25),
         mark("limit", -5),
         mark("limit", 2, name="unknown"),

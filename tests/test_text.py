@@ -243,9 +243,9 @@ def test_whole(width: int, words: str) -> None:
         (12_780.0, "≈ 13 k more requests like the last 100"),
     ],
 )
-def test_more_requests(count: float, words: str) -> None:
+def test_more(count: float, words: str) -> None:
     """What is left is told to two digits: it is an estimate."""
-    assert text.more_requests(count, 100) == words
+    assert text.more("request", count, 100) == words
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,10 @@ _NO_USAGE = (
 )
 _QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
 _USER = (b'user"', b'tool_result"')
-_RESULT = b'tool_result"'
-_RESULT_WITHIN = 400
-"""So far behind its type a user line that holds a tool's result nearly always says it.
-Others are decoded to learn whether the person wrote them: one in six."""
+_BLOCK = b'"type":"user","message":{"role":"user","content":[{'
+_ANSWERED = (_BLOCK + b'"tool_use_id"', _BLOCK + b'"type":"tool_result"')
+"""How nearly all user lines go on from their type, that hold what a tool answered.
+Others are decoded to learn whether the person wrote them: one in seven."""
 _TYPE = b'"type":"'
 GLUED = 16384
 """How far from its end a line is searched for a request glued behind another object."""
@@ -249,7 +249,7 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         ):
             if line.startswith(_USER, at + 8):
                 telling.append(line)
-                if line.find(_RESULT, at, at + _RESULT_WITHIN) < 0:
+                if not line.startswith(_ANSWERED, at):
                     _asked(_undamaged(line), trail, facts)
             if trail.first_at is None or not trail.session_id:
                 _open(trail, line)
@@ -571,11 +571,12 @@ def _asked(line: _Line | None, trail: Trail, facts: Facts) -> None:
     """
     if line is None or line.message is None or trail.subagent:
         return
-    at, said = instant(line.timestamp), bytes(line.message.content)
-    written = line.isMeta or line.isSidechain or line.isCompactSummary
-    if at is None or written or not said or b'"tool_result"' in said:
+    said = bytes(line.message.content)
+    if not said or line.isMeta or line.isSidechain or line.isCompactSummary:
         return
-    if not _UNASKED.match(said):
+    if _UNASKED.match(said) or (said.startswith(b"[") and b'"tool_result"' in said):
+        return
+    if (at := instant(line.timestamp)) is not None:
         when = datetime.fromtimestamp(at / 1000, UTC)
         session_id = line.sessionId or trail.session_id
         facts.marks.append(Mark("claude", session_id, when, "prompt"))

@@ -122,7 +122,7 @@ def _packed(portion: list[Found]) -> bytes:
         read.append((state, facts))
     # Plain tuples by marshal: pickling them one by one takes as long as reading.
     stated = [
-        ([*map(_READING, facts.readings)], [*map(_MARK, facts.marks)])
+        ([*map(_READING, facts.readings)], [*map(tuple, facts.marks)])
         for _, facts in read
     ]
     few = pickle.dumps(stated, pickle.HIGHEST_PROTOCOL)  # because of their instants
@@ -136,7 +136,6 @@ def _cells(state: FileState, facts: Facts) -> tuple[Any, ...]:
 _STATE = attrgetter(*(each.name for each in fields(FileState) if each.name != "trail"))
 _TRAIL = attrgetter(*(each.name for each in fields(Trail)))
 _READING = attrgetter(*(each.name for each in fields(LimitReading)))
-_MARK = attrgetter(*(each.name for each in fields(Mark)))
 _COUNTS = attrgetter("repeated", "lines", "skipped", "unknown")
 
 
@@ -187,7 +186,7 @@ def _unpacked(packed: bytes) -> _Portion:
         files, pickle.loads(few), strict=True
     ):
         stated = [LimitReading(*each) for each in readings]
-        facts = Facts([], stated, [Mark(*each) for each in marks], *counts)
+        facts = Facts([], stated, [*map(Mark._make, marks)], *counts)
         read.append((FileState(*(*state, Trail(*trail))), facts))
     return read, [Copies._make(each) for each in copies]
 
