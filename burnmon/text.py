@@ -124,8 +124,10 @@ def points(share: float) -> str:
 def more(noun: str, count: float, like: int) -> str:
     """How many of a thing are left, to two digits.
 
-    >>> more("request", 143.0, 100), more("turn", 0.6, 20)
-    ('≈ 140 more requests like the last 100', 'less than one more turn like the last 20')
+    >>> more("request", 143.0, 100)
+    '≈ 140 more requests like the last 100'
+    >>> more("turn", 0.6, 20)
+    'less than one more turn like the last 20'
     """
     if count < 1:
         return f"less than one more {noun} like the last {like}"

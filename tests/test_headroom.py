@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,17 @@ def test_spend_since_the_reading_is_added() -> None:
     assert window.live == pytest.approx(0.02)
 
 
+def test_two_accounts_in_one_place_get_no_estimate() -> None:
+    """Where two accounts are used in one home, nobody knows whose spend is whose."""
+    theirs = [reading(0.2, 60, 200), reading(0.3, 50, 200), reading(0.4, 20, 200)]
+    mine = [reading(0.5, 55), reading(0.6, 30)]
+    shown = taken([*mine, *theirs], [request(10)])
+    assert [row.window.account for row in shown.limits] == ["", "#2"]
+    assert [row.window.live for row in shown.limits] == [None, None]
+    doubt = "live: no estimate: two accounts are used in one place"
+    assert doubt in shown.limits[0].explain
+
+
 def test_confirmed_reading_starts_anew() -> None:
     """What was spent before the figure was last stated is in it."""
     stated = replace(reading(0.5, 30), repeated_at=ago(15))
@@ -203,7 +215,7 @@ def test_headroom_in_turns() -> None:
         pytest.param(prompts(5, 10, 15, 20, 25), {"model": NAMELESS}, id="no price"),
     ],
 )
-def test_headroom_without_turns(marks: list[Mark], more: dict[str, str]) -> None:
+def test_headroom_without_turns(marks: list[Mark], more: dict[str, Any]) -> None:
     """Where too few turns or their dollars are not known, requests are told."""
     made = [request(12, **more), request(4)]
     row = limit(taken([reading(0.5, 0.1)], made, marks=marks))

@@ -22,6 +22,7 @@ from burnmon.usage.headroom import (
     begun,
     estimated,
     heard_of,
+    is_shared,
     last_turns,
     learned,
     looked_back_to,
@@ -54,7 +55,9 @@ def with_estimates(
     )
     past = learned(known, spending, turns, now) if spending else Learned()
     works = {
-        owner: Work(each, _pace(each, now), heard_of(stated, owner))
+        owner: Work(
+            each, _pace(each, now), heard_of(stated, owner), is_shared(stated, owner)
+        )
         for owner, each in spending.items()
     }
     return [

@@ -208,7 +208,7 @@ def _session(
 
 
 def marks(now: datetime) -> list[Mark]:
-    """What the files state besides requests, by ``now``: each stint began with words."""
+    """What files state besides requests, by ``now``: each stint began with words."""
     stated = [
         Mark(each.part.agent, each.part.session_id, at, each.kind, each.detail)
         for each in MOMENTS

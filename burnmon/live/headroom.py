@@ -23,6 +23,7 @@ from burnmon.usage.headroom import (
     extra_words,
     headroom_words,
     heard_of,
+    is_shared,
     learned,
     live_words,
     looked_back_to,
@@ -103,7 +104,12 @@ def with_estimates(
     now = accounts.now
     spending = accounts.spending(looked_back_to(stated, now))
     works = {
-        owner: Work(spent, accounts.pace(owner), heard_of(stated, owner))
+        owner: Work(
+            spent,
+            accounts.pace(owner),
+            heard_of(stated, owner),
+            is_shared(stated, owner),
+        )
         for owner, spent in spending.items()
     }
     return [

@@ -62,11 +62,12 @@ def learned(
             exchanges[key] = found
     latest = {owner: spent.latest(LIKE, now) for owner, spent in spending.items()}
     turns = {
-        owner: found
+        owner: _turns(starts, spending[owner], now)
         for owner, starts in begun.items()
-        if owner in spending and (found := _turns(starts, spending[owner], now))
+        if owner in spending
     }
-    return Learned(exchanges, latest, turns)
+    told = {owner: each for owner, each in turns.items() if each is not None}
+    return Learned(exchanges, latest, told)
 
 
 def begun(
@@ -82,9 +83,9 @@ def begun(
 
 
 def last_turns(starts: Iterable[datetime], now: datetime) -> list[datetime]:
-    """When the turns began that say what the next will cost; empty if too few are known.
+    """When the turns began that say what the next will cost, the oldest first.
 
-    Oldest first.
+    Empty if too few are known.
     """
     last = sorted(each for each in starts if each <= now)[-LIKE_TURNS:]
     return last if len(last) >= ENOUGH_TURNS else []
@@ -112,6 +113,9 @@ class Work:
     """Dollars per minute lately; None where a price is unknown."""
     heard: Mapping[str, datetime]
     """When each source last stated any window of the account."""
+    shared: bool = False
+    """Whether another account is used in the same place, and nobody knows whose spend
+    is whose."""
 
 
 def heard_of(
@@ -124,6 +128,16 @@ def heard_of(
             last = heard.get(window.source, window.observed_at)
             heard[window.source] = max(last, window.observed_at)
     return heard
+
+
+def is_shared(stated: Iterable[tuple[Window, Stretch]], owner: Owner) -> bool:
+    """Whether windows of another account count beside those of an owner."""
+    return any(
+        window.agent == owner[0]
+        and window.account != owner[1]
+        and text.unnumbered(window.account) == owner[1]
+        for window, _ in stated
+    )
 
 
 def looked_back_to(stated: Iterable[tuple[Window, Stretch]], now: datetime) -> datetime:
@@ -146,6 +160,8 @@ def estimated(
     newest = work.heard.get(window.source, window.observed_at)
     if exchange is not None and newest - window.observed_at > TOGETHER:
         exchange = exchange._replace(doubt="others were stated since, this one was not")
+    if exchange is not None and work.shared:
+        exchange = exchange._replace(doubt="two accounts are used in one place")
     spent = work.spending.between(window.observed_at, now)
     live = presumed(exchange, window.used, spent)
     left = 1 - window.used - (live or 0.0)
@@ -194,7 +210,8 @@ def _extra(stretch: Stretch, spending: Spending, now: datetime) -> ExtraUsage | 
 
 
 def _reached_at(stretch: Stretch) -> datetime:
-    return min(each.observed_at for each in stretch.readings if each.used >= 1)
+    """When a full window was first stated to be, since use was last given back."""
+    return next(at for at, used in stretch.steps() if used >= 1)
 
 
 # --- words ---------------------------------------------------------------------------
