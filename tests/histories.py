@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from burnmon.records import LimitReading
-from burnmon.usage.limits import Stretch, stretches
+from burnmon.usage.stretches import Stretch, stretches
 
 BEGINNING = datetime(2026, 11, 2, 8, tzinfo=UTC)
 LENGTH = timedelta(hours=5)

@@ -22,7 +22,7 @@ from burnmon.usage.backtest import (
 )
 from burnmon.usage.experience import Experience
 from burnmon.usage.forecast import UNJUDGED
-from burnmon.usage.limits import Stretch, extended
+from burnmon.usage.stretches import Stretch, extended
 
 
 def parts(stretch: Stretch) -> list[float]:

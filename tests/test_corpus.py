@@ -20,9 +20,9 @@ from burnmon.live.sweep import Sweep
 from burnmon.records import Request, Usage
 from burnmon.usage.backtest import replay
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import Stretch, stretches
 from burnmon.usage.pricing import load
 from burnmon.usage.scores import ENOUGH_PAST, Tables, is_judged
+from burnmon.usage.stretches import Stretch, stretches
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus"
 TRAPS = CORPUS / "traps"

@@ -16,7 +16,7 @@ from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.records import Credits, LimitReading, Mark, Request, Session, Usage
 from burnmon.usage import pricing
-from burnmon.usage.limits import stretches
+from burnmon.usage.stretches import stretches
 
 NOW = datetime(2026, 11, 20, 10, 31, 7, tzinfo=UTC)
 SINCE = NOW - timedelta(days=8)

@@ -13,17 +13,13 @@ from hypothesis import strategies as st
 
 from burnmon.records import Forecast, LimitReading, Window
 from burnmon.usage.limits import (
-    Series,
-    Stretch,
     estimated_window,
-    extended,
     foreseen,
-    series,
     stated,
-    stretches,
     verdict,
     windows,
 )
+from burnmon.usage.stretches import Series, Stretch, extended, series, stretches
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 WEEK = 10080

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from burnmon.records import Forecast, LimitReading
 from burnmon.usage.backtest import Retold, checkpoints
 from burnmon.usage.forecast import UNJUDGED, Outlook
-from burnmon.usage.limits import Stretch
 from burnmon.usage.scores import METHODS, Tables, baselines, is_judged
+from burnmon.usage.stretches import Stretch
 
 Said = tuple[float, float, float, float]
 """A band and a chance."""

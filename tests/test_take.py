@@ -19,7 +19,7 @@ from burnmon.live.take import MOST_EVENTS, Known, take
 from burnmon.live.tally import Tally
 from burnmon.records import Alive, LimitReading, Mark, Request, Session, Terms, Usage
 from burnmon.usage import pricing
-from burnmon.usage.limits import stretches
+from burnmon.usage.stretches import stretches
 
 NOW = datetime(2026, 11, 20, 10, 31, 7, tzinfo=UTC)
 PRICES = pricing.load()

@@ -17,8 +17,8 @@ from burnmon.config import Settings
 from burnmon.records import LimitReading, UsageError
 from burnmon.usage.alarms import Alarm, alarms
 from burnmon.usage.backtest import Retold, replay
-from burnmon.usage.limits import Series, Stretch, stretches
 from burnmon.usage.scores import OURS, Tables
+from burnmon.usage.stretches import Series, Stretch, stretches
 
 KEYS = (
     "account",

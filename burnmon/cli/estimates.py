@@ -28,8 +28,8 @@ from burnmon.usage.headroom import (
     looked_back_to,
 )
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import Series, Stretch
 from burnmon.usage.pricing import PriceTable
+from burnmon.usage.stretches import Series, Stretch
 
 HORIZON = timedelta(days=8)
 """How far back spend is compared with readings, as in the live screen."""

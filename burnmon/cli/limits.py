@@ -30,7 +30,8 @@ from burnmon.usage.credits import known_credits
 from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import estimated_window, foreseen, stated, stretches
+from burnmon.usage.limits import estimated_window, foreseen, stated
+from burnmon.usage.stretches import stretches
 
 HORIZON = timedelta(days=90)
 """How far back readings help a forecast."""
@@ -337,7 +338,9 @@ def _verdict(window: Window, now: datetime, zone: str) -> str:
     if window.verdict == "runs_out" and forecast.exhausted_at:
         first, _, last = (max(at, now) for at in forecast.exhausted_at)
         return f"runs out {text.clock_range(first, last, zone, now)}, {chance} likely"
-    at_reset = f"{text.between(forecast.p10, forecast.p90)} at reset"
+    # A vendor stops at its limit; a budget may be passed by any amount.
+    high = forecast.p90 if window.agent == BUDGET else min(1.0, forecast.p90)
+    at_reset = f"{text.between(forecast.p10, high)} at reset"
     if window.verdict == "watch":
         return f"watch: {at_reset}, {chance} likely to run out"
     return f"safe: {at_reset}"

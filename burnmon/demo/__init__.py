@@ -24,7 +24,7 @@ from burnmon.usage.backtest import FIRST_LOOK, learned
 from burnmon.usage.budgets import budget_windows
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned
-from burnmon.usage.limits import Series, stretches
+from burnmon.usage.stretches import Series, stretches
 
 __all__ = ["START", "ZONE", "Recording", "feed", "snapshot"]
 

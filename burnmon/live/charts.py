@@ -9,7 +9,7 @@ from burnmon import text
 from burnmon.live.snapshot import Chart
 from burnmon.live.tally import Spend, Tally
 from burnmon.records import BUDGET, Window
-from burnmon.usage.limits import Stretch
+from burnmon.usage.stretches import Stretch
 
 SPANS = (
     ("last 5 h", timedelta(hours=5), timedelta(minutes=5)),

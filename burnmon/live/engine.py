@@ -37,7 +37,7 @@ from burnmon.usage.experience import Experience, from_text, to_text
 from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
-from burnmon.usage.limits import Series, Stretch, extended, series
+from burnmon.usage.stretches import Series, Stretch, extended, series
 
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found, Sweep

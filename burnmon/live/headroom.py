@@ -28,7 +28,7 @@ from burnmon.usage.headroom import (
     live_words,
     looked_back_to,
 )
-from burnmon.usage.limits import Series, Stretch
+from burnmon.usage.stretches import Series, Stretch
 
 MOST_MODELS = 3
 """Other models that a session is priced with, those of most requests first."""

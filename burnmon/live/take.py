@@ -31,14 +31,8 @@ from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
-from burnmon.usage.limits import (
-    Series,
-    Stretch,
-    estimated_window,
-    foreseen,
-    series,
-    stated,
-)
+from burnmon.usage.limits import estimated_window, foreseen, stated
+from burnmon.usage.stretches import Series, Stretch, series
 
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from burnmon.records import Forecast
 from burnmon.usage.backtest import Retold, foretold
-from burnmon.usage.limits import Stretch, verdict
+from burnmon.usage.limits import verdict
+from burnmon.usage.stretches import Stretch
 
 STEPS = 100
 """A verdict is looked at again after such a part of the window's length."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from burnmon.records import Forecast
 from burnmon.usage.experience import Experience
 from burnmon.usage.forecast import Outlook, Standing, outlook
-from burnmon.usage.limits import SAME_RESET, Stretch
+from burnmon.usage.stretches import SAME_RESET, Stretch
 
 FIRST, LAST = 0.05, 0.95
 """Parts of a window between which forecasts are judged: one in each tenth."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from burnmon import text
 from burnmon.records import Exchange, ExtraUsage, Headroom, Mark, Window
 from burnmon.usage.exchange import Spending, learn, presumed
-from burnmon.usage.limits import Series, Stretch, series
+from burnmon.usage.stretches import Series, Stretch, series
 
 LIKE = 100
 """So many last requests say what the next ones will cost."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from burnmon.records import Forecast
 from burnmon.usage.backtest import Retold
 from burnmon.usage.experience import LEAST, pinball
-from burnmon.usage.limits import Stretch
+from burnmon.usage.stretches import Stretch
 
 ENOUGH_PAST, ENOUGH_READINGS = 8, 5
 """Earlier windows, and statements, that a window must have to be judged."""
