@@ -265,7 +265,8 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    spaced = re.sub(r"[\t\n\r\v\f\x85\u2028\u2029]+", " ", _ESCAPES.sub("", text))
+    # Blanks of any width count as one, for not all of them are printable.
+    spaced = re.sub(r"[^\S ]+", " ", _ESCAPES.sub("", text))
     return "".join(
         char
         for char in spaced
