@@ -35,6 +35,8 @@ HORIZON = timedelta(days=8)
 """How far back spend is compared with readings, as in the live screen."""
 SINGLE = timedelta(hours=24)
 """How far back requests are looked at one by one, if a reading is that old."""
+SHORT = timedelta(hours=3)
+"""The last turns that took longer together are added up by the quarter of an hour."""
 QUARTER = timedelta(minutes=15)
 
 
@@ -77,11 +79,12 @@ def _single_from(
     now: datetime,
 ) -> datetime:
     """From when on requests are told apart: from the oldest reading in force, and from
-    the oldest turn that is looked at."""
+    the oldest turn that is looked at, if it is young enough for a quarter to matter."""
+    begun = (at for starts in turns.values() for at in last_turns(starts, now)[:1])
     first = min(
         looked_back_to(stated, now),
         now - RECENT,
-        *(at for starts in turns.values() for at in last_turns(starts, now)[:1]),
+        *(at for at in begun if now - at <= SHORT),
     )
     since = max(first, now - SINGLE)
     return since - timedelta(seconds=since.timestamp() % QUARTER.total_seconds())
