@@ -222,6 +222,14 @@ def test_headroom_without_turns(marks: list[Mark], more: dict[str, Any]) -> None
     assert row.headroom[0] == "≈ 50 more requests like the last 100"
 
 
+def test_unpriced_turns_are_left_out() -> None:
+    """A request without a price takes its turn, and those before it, out of the count."""
+    made = [request(28, model=NAMELESS), request(12), request(4)]
+    marks = prompts(5, 10, 15, 20, 25, 30, 35)
+    row = limit(taken([reading(0.5, 0.1)], made, marks=marks))
+    assert row.headroom[0].endswith("more turns like the last 5")
+
+
 def test_no_time_while_nothing_burns() -> None:
     """At rest nothing is said of minutes."""
     row = limit(taken([reading(0.5, 30)]))

@@ -94,14 +94,18 @@ def last_turns(starts: Iterable[datetime], now: datetime) -> list[datetime]:
 def _turns(
     starts: Iterable[datetime], spending: Spending, now: datetime
 ) -> tuple[int, float] | None:
-    """How many last turns came to how many dollars; None where not all is known."""
+    """How many last turns came to how many dollars; None where too few have a price.
+
+    A request without a price takes its turn, and those before it, out of the count.
+    """
     last = last_turns(starts, now)
-    if not last:
-        return None
-    # Spend may be kept by the minute, as if made when that began.
-    minute = last[0].replace(second=0, microsecond=0) - timedelta(microseconds=1)
-    dollars = spending.between(max(minute, spending.since), now)
-    return (len(last), dollars) if dollars else None
+    for place in range(len(last) - ENOUGH_TURNS + 1):
+        # Spend may be kept by the minute, as if made when that began.
+        minute = last[place].replace(second=0, microsecond=0)
+        since = max(minute - timedelta(microseconds=1), spending.since)
+        if dollars := spending.between(since, now):
+            return len(last) - place, dollars
+    return None
 
 
 @dataclass(frozen=True, slots=True)
