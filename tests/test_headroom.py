@@ -223,7 +223,7 @@ def test_headroom_without_turns(marks: list[Mark], more: dict[str, Any]) -> None
 
 
 def test_unpriced_turns_are_left_out() -> None:
-    """A request without a price takes its turn, and those before it, out of the count."""
+    """A request without a price takes its turn and earlier ones out of the count."""
     made = [request(28, model=NAMELESS), request(12), request(4)]
     marks = prompts(5, 10, 15, 20, 25, 30, 35)
     row = limit(taken([reading(0.5, 0.1)], made, marks=marks))
