@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,12 +17,20 @@ from burnmon.usage.limits import (
     foreseen,
     stated,
     verdict,
-    windows,
 )
 from burnmon.usage.stretches import Series, Stretch, extended, series, stretches
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 WEEK = 10080
+
+
+def windows(
+    known: Mapping[Series, Sequence[Stretch]],
+    now: datetime,
+    before: Sequence[Window] = (),
+) -> list[tuple[Window, Stretch]]:
+    """The windows that count at an instant, without local estimates."""
+    return foreseen(stated(known, now), known, now, before)
 
 
 def at(clock: str, days: int = 0) -> datetime:

@@ -143,27 +143,7 @@ def test_missing_window_is_estimated() -> None:
     """While Claude states nothing, its requests say when five hours may end."""
     ledger = holding([])
     began = NOW - timedelta(hours=2)
-    made = Sighting(
-        key=1,
-        at=round(began.timestamp() * 1000),
-        standing=COUNTED,
-        origin="",
-        model="claude-opus-4-5",
-        input=10,
-        output=5,
-        cache_read=0,
-        cache_write_5m=0,
-        cache_write_1h=0,
-        web_searches=0,
-        final=True,
-        speed="",
-        region="",
-        session_id="S1",
-        subagent="",
-        project="/w",
-        branch="main",
-        version="1",
-    )
+    made = dollar(120)._replace(input=10, output=5)
     ledger.absorb([(FileState("claude", "", "/x"), Facts(sightings=[made]))])
     found = command.ask(ledger, "", NOW)
     (missing,) = command.document(found)["missing"]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from burnmon.config import Settings
-from burnmon.live.tally import RECENT, Tally
+from burnmon.live.tally import HORIZON, RECENT, Tally
 from burnmon.records import Window
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
@@ -31,8 +31,6 @@ from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable
 from burnmon.usage.stretches import Series, Stretch
 
-HORIZON = timedelta(days=8)
-"""How far back spend is compared with readings, as in the live screen."""
 SINGLE = timedelta(hours=24)
 """How far back requests are looked at one by one, if a reading is that old."""
 SHORT = timedelta(hours=3)

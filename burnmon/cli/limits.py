@@ -30,11 +30,9 @@ from burnmon.usage.credits import known_credits
 from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import estimated_window, foreseen, stated
+from burnmon.usage.limits import HORIZON, estimated_window, foreseen, stated
 from burnmon.usage.stretches import stretches
 
-HORIZON = timedelta(days=90)
-"""How far back readings help a forecast."""
 LASTING = ("statusline", "usage endpoint")
 """Sources of Claude's limits that go on by themselves once they were set up."""
 

@@ -20,7 +20,7 @@ from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
-from burnmon.live.tally import RECENT, Tally
+from burnmon.live.tally import HORIZON, RECENT, Tally
 from burnmon.records import (
     Alive,
     LedgerError,
@@ -30,7 +30,7 @@ from burnmon.records import (
     Trail,
     Window,
 )
-from burnmon.usage import pricing
+from burnmon.usage import limits, pricing
 from burnmon.usage.backtest import learned
 from burnmon.usage.credits import ANSWERS, known_credits
 from burnmon.usage.experience import Experience, from_text, to_text
@@ -42,13 +42,9 @@ from burnmon.usage.stretches import Series, Stretch, extended, series
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found, Sweep
 
-HORIZON = timedelta(days=8)
-"""How far back sums are kept in memory: the longest chart and window, and a day."""
 LAST_DAY = timedelta(hours=25)
 """What the first snapshot needs: today, even where a day has 25 hours, and all sessions
 that are shown."""
-READING_HORIZON = timedelta(days=90)
-"""How far back limit readings help a forecast."""
 LATE = timedelta(minutes=30)
 """How far back a reader looks for what the writer added since its last look."""
 RENEWAL = timedelta(days=1)
@@ -133,7 +129,7 @@ class Engine:
             self._follow(agent, account, trail)
         self.tally.load(self.ledger.requests(self._since))
         self._load_older(self._sessions)
-        self._read_limits(self.ledger.readings(now - READING_HORIZON))
+        self._read_limits(self.ledger.readings(now - limits.HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
         self._load_experiences()
         self._learned = self._budgets = None

@@ -19,6 +19,8 @@ from burnmon.usage.pricing import PriceTable
 MINUTE = 60
 MOST_LATE = 4096
 """Requests kept for comparison before old ones are looked for."""
+HORIZON = timedelta(days=8)
+"""How far back sums are kept in memory: the longest chart and window, and a day."""
 RECENT = timedelta(minutes=5)
 """The span that rates are taken over."""
 USUAL_FROM, USUAL_UNTIL = timedelta(days=7), timedelta(hours=1)

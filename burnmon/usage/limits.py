@@ -12,21 +12,11 @@ from datetime import datetime, timedelta
 
 from burnmon import text
 from burnmon.records import Forecast, LimitReading, Verdict, Window
-from burnmon.usage.forecast import UNJUDGED, Standing, foresee
+from burnmon.usage.forecast import MOST_PAST, UNJUDGED, Standing, foresee
 from burnmon.usage.stretches import SAME_RESET, Series, Stretch, series
 
-
-def windows(
-    known: Mapping[Series, Sequence[Stretch]],
-    now: datetime,
-    before: Sequence[Window] = (),
-    standings: Mapping[Series, Standing] | None = None,
-) -> list[tuple[Window, Stretch]]:
-    """The windows of each series that count at ``now``, with their readings.
-
-    ``stated`` and ``foreseen`` in one, without local estimates in between.
-    """
-    return foreseen(stated(known, now), known, now, before, standings)
+HORIZON = timedelta(days=90)
+"""How far back readings help a forecast."""
 
 
 def stated(
@@ -68,7 +58,7 @@ def foreseen(
     for window, stretch in found:
         key = series(stretch.readings[0])
         if window.used is not None:
-            past = [each for each in known[key] if not _is_one(each, stretch)]
+            past = _until([x for x in known[key] if not _is_one(x, stretch)], now)
             last = next((each for each in before if _is_same(window, each)), None)
             standing = (standings or {}).get(key, UNJUDGED)
             window = _foreseen(window, stretch, past, now, last, standing)
@@ -145,7 +135,7 @@ def _foreseen(
             _with_estimate(window, stretch.steps()),
             stretch.resets_at,
             timedelta(minutes=window.window_minutes),
-            [(each.steps(), each.resets_at) for each in past],
+            [(each.steps(), each.resets_at) for each in past[-MOST_PAST:]],
             now,
             standing,
         )
