@@ -1,0 +1,198 @@
+"""A day's review as a value: what the money turned into, and what it did not.
+
+Everything a screen, a table or a Markdown text shows is in it, already added up. The
+parts of ``Day`` sum to its cost to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+Grade = Literal["exact", "likely", "possible"]
+"""exact: the session itself made the commit; likely: its lines are in it; possible: a
+hint, for which nothing is charged."""
+
+State = Literal["on_main", "not_merged", "reverted", "rewritten"]
+"""on_main: reachable from the main branch, or squashed into it; not_merged: on another
+branch; reverted: a later commit took it back; rewritten: only an older copy is left."""
+
+Reason = Literal["uncommitted", "later_commit", "discarded", "no_edits", "no_repo"]
+"""Why money is in no commit of the day. uncommitted: its lines are in files, and in no
+commit; later_commit: a commit of a later day took it; discarded: its lines are gone;
+no_edits: reading, planning, review; no_repo: the work was outside any repository."""
+
+
+class Spent(NamedTuple):
+    """Money and what it stands for; adds up."""
+
+    cost: Decimal = Decimal(0)
+    """List-price dollars of the requests that have a price."""
+    requests: int = 0
+    unpriced: int = 0
+    """Requests without a price: they are in no dollars."""
+    tokens: int = 0
+
+    def plus(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(
+            self.cost + other.cost,
+            self.requests + other.requests,
+            self.unpriced + other.unpriced,
+            self.tokens + other.tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why one session is linked with a commit."""
+
+    agent: str
+    session_id: str
+    title: str
+    """The session's own name, if it has one; never a prompt."""
+    tier: str
+    """``proof``, ``bracket``, ``content``, ``moved``, ``amend``, ``other-author``,
+    ``format-only`` or ``possible``."""
+    grade: Grade
+    confidence: float
+    """Chance that the link is right, 0–1, as measured for links of its tier."""
+    words: tuple[str, ...]
+    """The evidence, a line each."""
+    share: float | None
+    """Share of the commit's lines that the session wrote or removed; None if unknown."""
+    spent: Spent
+    """What the session paid for the commit on the day."""
+    whole: Spent
+    """The same on all days."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """A commit of the day, or one of another day that the day's money went into."""
+
+    repo: str
+    """Path of the repository; its last part is its name."""
+    sha: str
+    subject: str
+    committed_at: datetime
+    branch: str
+    author: str
+    """Name of the author; empty where it is the person whose day it is."""
+    reference: str
+    """Issue or pull request, ``#412`` or ``KEY-12``; empty if none is named."""
+    state: State
+    state_words: str
+    """What is behind the state: ``reverted by 1a2b3c4``; empty if nothing is."""
+    grade: Grade | None
+    """The best link's; None where no session made it."""
+    agent_lines: int
+    """Lines of the commit that sessions wrote."""
+    added: int
+    removed: int
+    spent: Spent
+    """What its sessions paid for it on the day."""
+    whole: Spent
+    """The same on all days."""
+    evidence: tuple[Evidence, ...] = ()
+    """Best first; ``possible`` ones last."""
+    of_day: bool = True
+    """It was made on the day."""
+
+    @property
+    def agent_share(self) -> float | None:
+        """Share of the added lines that sessions wrote, 0–1; None if none was added."""
+        return min(1.0, self.agent_lines / self.added) if self.added else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Money of the day that is in no commit, for one reason, in one place."""
+
+    reason: Reason
+    repo: str
+    """Path of the repository, or the directory where there is none."""
+    branch: str
+    spent: Spent
+    files: tuple[str, ...]
+    """Files with lines that are in no commit, relative to the repository."""
+    sessions: tuple[str, ...]
+    sha: str = ""
+    """The later commit; empty for other reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The day by branch, issue, project, model or hour; groups of a kind add up."""
+
+    key: str
+    """Empty where the facts do not tell."""
+    spent: Spent
+    commits: int
+    took: timedelta | None = None
+    """From the first request to the last commit; None without a commit."""
+
+
+GROUPS = ("branch", "issue", "project", "model", "hour")
+"""Kinds of groups, in the order in which a key leads through them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How often edits of the day were carried out."""
+
+    accepted: int = 0
+    rejected: int = 0
+    failed: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """Share of edits that nobody refused, 0–1, failed ones apart; None if none."""
+        decided = self.accepted + self.rejected
+        return self.accepted / decided if decided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day on the wall clock of one zone."""
+
+    day: date
+    zone: str
+    spent: Spent
+    """All requests of the day: commits and rests add up to it."""
+    commits: tuple[CommitRow, ...]
+    """By time; those of the day, and those of other days that took its money."""
+    rests: tuple[Rest, ...]
+    """Most money first."""
+    groups: dict[str, tuple[Group, ...]]
+    """By kind, see ``GROUPS``."""
+    edits: Asked
+    cache_read: float | None
+    """Share of the input tokens that came from a cache, 0–1; None without requests."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know: a repository that is gone, shallow or not yet read."""
+
+    @property
+    def linked(self) -> Spent:
+        """What went into commits."""
+        return _sum(each.spent for each in self.commits)
+
+    @property
+    def unlinked(self) -> Spent:
+        """What is in no commit."""
+        return _sum(each.spent for each in self.rests)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the parts are the whole; anything else is a bug."""
+        return self.linked.plus(self.unlinked) == self.spent
+
+
+def _sum(parts: Iterable[Spent]) -> Spent:
+    total = Spent()
+    for each in parts:
+        total = total.plus(each)
+    return total
