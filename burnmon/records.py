@@ -318,8 +318,9 @@ class Mark(NamedTuple):
     agent: str
     session_id: str
     at: datetime
-    kind: Literal["compacted", "limit", "retry", "refused", "prompt"]
-    """``prompt``: the person said something, and a turn began."""
+    kind: Literal["compacted", "limit", "retry", "refused", "prompt", "pr"]
+    """``prompt``: the person said something, and a turn began; ``pr``: a pull request
+    belongs to the session, and ``detail`` is its address."""
     detail: str = ""
     """A few words or a number from the agent; never a prompt or code."""
 

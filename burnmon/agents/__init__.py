@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from burnmon.agents import answers, claude, codex, statusline
+from burnmon.agents import answers, claude, codex, codex_work, statusline
 from burnmon.records import Facts, Trail
+from burnmon.work import Work, WorkTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Agent:
     """Files below a root that belong to it as well, by name."""
     whole: bool = False
     """Its files are one document each, which is replaced: ``read`` gets all of it."""
+    work: Callable[[Sequence[bytes], WorkTrail, str], Work] | None = None
+    """What lines state of edits and commits, like ``read``; None if they state none."""
+    work_trail: Callable[[str], WorkTrail] | None = None
+    work_version: int = 0
+    """Raised when ``work`` learns to see more."""
 
 
 AGENTS: dict[str, Agent] = {
@@ -56,6 +62,9 @@ AGENTS: dict[str, Agent] = {
             codex.owns,
             codex.trail,
             codex.read,
+            work=codex_work.work,
+            work_trail=codex_work.trail,
+            work_version=codex_work.VERSION,
         ),
         Agent(
             "recordings",

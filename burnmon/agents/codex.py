@@ -26,6 +26,7 @@ from burnmon.agents.lines import (
     possible,
 )
 from burnmon.agents.lines import program as program_of
+from burnmon.agents.rollout import named_thread, replayed_until, root_thread
 from burnmon.records import (
     COUNTED,
     REPLAYED,
@@ -43,9 +44,6 @@ VERSION = 3
 
 DEARER = ("priority",)
 """Service tiers with a price of their own; ``default`` and none are the same."""
-
-REPLAY_GAP_MS = 30
-"""A replay is written in one go: real work never follows a line this closely."""
 
 _TYPE = b'"type":"'
 # Lines that state no usage, limit, turn or session; all others are decoded.
@@ -172,7 +170,6 @@ _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _decode_info = msgspec.json.Decoder(_Info | None).decode
 _decode_limits = msgspec.json.Decoder(_Limits | None).decode
 _decode_limits_loosely = msgspec.json.Decoder(_Limits | None, strict=False).decode
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def owns(path: str) -> bool:
@@ -183,9 +180,7 @@ def owns(path: str) -> bool:
 
 def trail(path: str) -> Trail:
     """The session that the file name tells; the first ``session_meta`` knows better."""
-    name = path.rsplit("/", 1)[-1].removesuffix(".zst").removesuffix(".jsonl")
-    uuid = _UUID.search(name)
-    own = uuid[0] if uuid else name.removeprefix("rollout-")
+    own = named_thread(path)
     return Trail(session_id=own, own_id=own)
 
 
@@ -259,20 +254,11 @@ def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Limits | None]
             facts.skip("shape")
 
 
-_STAMP = re.compile(rb'"timestamp":\s*"([^"]{10,40})"')
-
-
 def _replaying(lines: Sequence[bytes], trail: Trail) -> None:
     """End the replay at the first line that does not follow at once."""
-    for line in lines:
-        found = _STAMP.search(line, 0, 300)
-        at = instant(found[1].decode("ascii", "replace")) if found else None
-        if at is None:
-            continue
-        if at - trail.memory["burst"] > REPLAY_GAP_MS:
-            del trail.memory["burst"]
-            return
-        trail.memory["burst"] = at
+    until = replayed_until(lines, trail.memory.pop("burst"))
+    if until is not None:
+        trail.memory["burst"] = until
 
 
 def _take(
@@ -324,7 +310,8 @@ def _meta(payload: _Payload, at: int, trail: Trail) -> None:
     if "own" not in memory:
         memory["own"] = True
         trail.own_id = payload.id
-        trail.session_id = _root_thread(payload)
+        parents = payload.session_id, payload.parent_thread_id
+        trail.session_id = root_thread(payload.id, payload.source, *parents)
         trail.subagent = payload.id if trail.session_id != payload.id else ""
         memory["family"] = payload.forked_from_id or payload.id
         if "subagent" in loose(payload.source):
@@ -332,18 +319,6 @@ def _meta(payload: _Payload, at: int, trail: Trail) -> None:
     trail.project = payload.cwd or trail.project
     trail.branch = (payload.git and payload.git.branch) or trail.branch
     trail.version = payload.cli_version or trail.version
-
-
-def _root_thread(payload: _Payload) -> str:
-    """The session a thread belongs to: its own, or its parent's for a sub-agent."""
-    own = payload.id or ""
-    spawned = loose(payload.source).get("subagent")
-    if spawned is None:
-        return own
-    spawn = spawned.get("thread_spawn") if isinstance(spawned, dict) else None
-    parent = spawn.get("parent_thread_id") if isinstance(spawn, dict) else None
-    candidates = (payload.session_id, payload.parent_thread_id, parent)
-    return next((each for each in candidates if each and each != own), own)
 
 
 def _context(payload: _Payload, trail: Trail) -> None:

@@ -89,6 +89,7 @@ _LOGGED = re.compile(
 )
 _NOTHING = re.compile(r"^(?:nothing to commit|no changes added|nothing added)", re.M)
 _PR = re.compile(r"https://[\w.-]+/[\w./-]+?/(?:pull|-/merge_requests)/\d+(?![\w/])")
+_CREATING = (("gh", "pr", "create"), ("glab", "mr", "create"))
 _CREATES_PR = re.compile(r"\b(?:gh\s+pr|glab\s+mr)\s+create\b")
 
 
@@ -115,9 +116,12 @@ def followed_commits(command: str, output: str) -> tuple[tuple[str, str, str], .
     At most one: the first line, which is the newest commit. Nothing where the head may
     be somebody else's: after a merge, or where one was printed before the commit.
     """
-    if not _follows(command) or _NOTHING.search(output):
-        return ()
-    found = _LOGGED.search(output)
+    return newest_shown(output) if shows_its_commit(command) else ()
+
+
+def newest_shown(output: str) -> tuple[tuple[str, str, str], ...]:
+    """The first commit that a git printed; nothing where there was none to make."""
+    found = None if _NOTHING.search(output) else _LOGGED.search(output)
     return (("", found["sha"], (found["subject"] or "").strip()),) if found else ()
 
 
@@ -126,7 +130,7 @@ _MOVES = frozenset("merge rebase pull checkout switch reset".split())
 _OF_HEAD = re.compile(r"-(?!-reverse).*|\d+|HEAD|@|\S*\.\.(?:HEAD)?|.*%.*")
 
 
-def _follows(command: str) -> bool:
+def shows_its_commit(command: str) -> bool:
     """Whether the first commit that is printed must be one that was just made."""
     made = False
     for run in runs(command, "") if _may_commit(command) else ():
@@ -146,14 +150,19 @@ def _follows(command: str) -> bool:
 
 def pull_requests(command: str, output: str) -> tuple[str, ...]:
     """Addresses of the pull or merge requests that a command created."""
-    if not _CREATES_PR.search(command):
-        return ()
-    created = any(
-        (run.program, *run.words[:2])
-        in (("gh", "pr", "create"), ("glab", "mr", "create"))
-        for run in runs(command, "")
+    return requests_named(output) if creates_request(command) else ()
+
+
+def creates_request(command: str) -> bool:
+    """Whether a command asks for commits to be pulled or merged."""
+    return _CREATES_PR.search(command) is not None and any(
+        (run.program, *run.words[:2]) in _CREATING for run in runs(command, "")
     )
-    return tuple(dict.fromkeys(_PR.findall(output))) if created else ()
+
+
+def requests_named(output: str) -> tuple[str, ...]:
+    """Addresses of all pull or merge requests in a text."""
+    return tuple(dict.fromkeys(_PR.findall(output)))
 
 
 # --- here-documents ------------------------------------------------------------------

@@ -237,7 +237,8 @@ class Run(NamedTuple):
 
 _KEYWORDS = frozenset("if then else elif do while until ! { time".split())
 _WRAPPERS = frozenset("sudo env command exec nohup nice timeout builtin".split())
-_SHELLS = frozenset("bash sh zsh dash powershell powershell.exe pwsh".split())
+SHELLS = frozenset("bash sh zsh dash powershell powershell.exe pwsh".split())
+"""Programs whose last argument may be a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _ABSOLUTE = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
 
@@ -298,7 +299,7 @@ def _given(name: str, words: list[str]) -> str:
     """The script that a shell is given as an argument."""
     if name == "eval":
         return " ".join(words)
-    if name in _SHELLS:
+    if name in SHELLS:
         for n, word in enumerate(words[:-1]):
             if re.fullmatch(r"-\w*c|-Command", word):
                 return words[n + 1]

@@ -1,0 +1,66 @@
+"""What a patch does to files: Codex's own notation, and unified diffs."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """The lines that one file won and lost."""
+
+    path: str
+    """Where it is afterwards."""
+    added: list[bytes]
+    removed: list[bytes]
+
+
+_BEGIN, _END = "*** Begin Patch", "*** End Patch"
+_FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
+_MOVED = "*** Move to: "
+
+
+def patched(text: str) -> list[Change]:
+    """Changes of the patches in a text, a file each; what is deleted is not in them."""
+    changes: dict[str, Change] = {}
+    for patch in text.split(_BEGIN)[1:]:
+        for change in _files(patch.split(_END, 1)[0].split("\n")):
+            before = changes.setdefault(change.path, change)
+            if before is not change:
+                before.added.extend(change.added)
+                before.removed.extend(change.removed)
+    return list(changes.values())
+
+
+def _files(lines: list[str]) -> list[Change]:
+    changes: list[Change] = []
+    for line in lines:
+        if found := _FILE.match(line):
+            changes.append(Change(found[1].strip(), [], []))
+        elif line.startswith(_MOVED) and changes:
+            path = line.removeprefix(_MOVED).strip()
+            changes[-1] = changes[-1]._replace(path=path)
+        elif line.startswith("+") and changes:
+            changes[-1].added.append(_bytes(line[1:]))
+        elif line.startswith("-") and changes:
+            changes[-1].removed.append(_bytes(line[1:]))
+    return changes
+
+
+def of_diff(path: str, diff: str) -> Change:
+    """The change that the hunks of a unified diff make."""
+    lines = diff[max(diff.find("@@"), 0) :].split("\n")
+    return Change(
+        path,
+        [_bytes(line[1:]) for line in lines if line.startswith("+")],
+        [_bytes(line[1:]) for line in lines if line.startswith("-")],
+    )
+
+
+def all_lines(text: str) -> list[bytes]:
+    """The lines of a whole file."""
+    return _bytes(text).removesuffix(b"\n").split(b"\n") if text else []
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

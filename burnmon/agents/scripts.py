@@ -1,0 +1,84 @@
+"""What a script in JavaScript asks tools to do, as far as its literals tell.
+
+Newer Codex versions let the model write scripts which call its tools. Nothing is
+evaluated: a command that is put together from pieces is not seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """The calls in a script."""
+
+    commands: list[tuple[str, str]]
+    """Shell commands, each with its directory; empty where it names none."""
+    patches: list[str]
+    continued: list[str]
+    """Ids of the running commands whose output it waits for."""
+
+
+_LITERAL = re.compile(
+    r"//[^\n]*|/\*.*?\*/"
+    r"|\"(?P<double>(?:[^\"\\\n]|\\.)*)\""
+    r"|'(?P<single>(?:[^'\\\n]|\\.)*)'"
+    r"|(?P<raw>\bString\.raw)?`(?P<template>(?:[^`\\]|\\.)*)`",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(
+    r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL
+)
+_SPOKEN = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_COMMAND = re.compile(r"\bcmd[\"']?\s*[:=]\s*$")
+_DIRECTORY = re.compile(r"\bworkdir[\"']?\s*([:=])\s*$")
+_CALLED = "exec_command("
+_CONTINUED = re.compile(r"write_stdin\(\s*\{[^}]*?\bsession_id[\"']?\s*:\s*(\d+)")
+
+
+def read(text: str) -> Script:
+    """The commands, patches and continuations that a script states."""
+    script = Script([], [], _CONTINUED.findall(text))
+    everywhere = ahead = ""
+    end = 0
+    for found in _LITERAL.finditer(text):
+        value, before = _value(found), text[end : found.start()]
+        end = found.end()
+        if value is None:
+            continue
+        if value.lstrip().startswith("*** Begin Patch") and "${" not in found[0]:
+            script.patches.append(value)
+        elif _COMMAND.search(before):
+            script.commands.append((value, ahead))
+            ahead = ""
+        elif named := _DIRECTORY.search(before):
+            if named[1] == "=":
+                everywhere = value
+            elif _CALLED in before or not script.commands:
+                ahead = value
+            else:
+                script.commands[-1] = (script.commands[-1][0], value)
+    for n, (command, directory) in enumerate(script.commands):
+        script.commands[n] = (command, directory or everywhere)
+    return script
+
+
+def _value(found: re.Match[str]) -> str | None:
+    """The text that a literal stands for; None for a comment."""
+    if found["raw"]:
+        return found["template"]
+    written = (found["double"], found["single"], found["template"])
+    text = next((each for each in written if each is not None), None)
+    if text is None:
+        return None
+    halves = _ESCAPE.sub(_spoken, text).encode("utf-16-le", "surrogatepass")
+    return halves.decode("utf-16-le", "replace")
+
+
+def _spoken(found: re.Match[str]) -> str:
+    braced, four, two, single = found.groups()
+    if single is not None:
+        return "" if single == "\n" else _SPOKEN.get(single, single)
+    code = int(braced or four or two, 16)
+    return chr(code) if code < 0x110000 else ""
