@@ -180,6 +180,7 @@ def test_followed(
         pytest.param("python - <<E > a\nx\nE", [], id="fed to a program"),
         pytest.param("git commit -F - <<E\ncat > a\nE", [], id="message"),
         pytest.param("cat <<E >/dev/null\nx\nE", [], id="nowhere"),
+        pytest.param('cat <<E >"$tmp"\nx\nE', [], id="to a variable"),
         pytest.param("cat <<< x > a", [], id="here-string"),
         pytest.param("echo '<<E' > a", [], id="quoted"),
     ],

@@ -12,7 +12,7 @@ from burnmon.agents import patches, scripts, shell
 from burnmon.agents.lines import UNREADABLE, loose
 from burnmon.agents.shell_text import SHELLS, absolute
 from burnmon.text import base
-from burnmon.work import fingerprints
+from burnmon.work import Outcome, fingerprints
 
 # --- calls ---------------------------------------------------------------------------
 
@@ -75,7 +75,21 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
         command = arguments.get("cmd", arguments.get("command"))
         where = arguments.get("workdir", arguments.get("working_directory"))
         _command(call, _line(command), absolute(str(where), cwd) if where else cwd)
+    call.changes = _together(call.changes)
     return call
+
+
+def _together(changes: list[Change]) -> list[Change]:
+    """One change for each file."""
+    files: dict[str, Change] = {}
+    for each in changes:
+        first = files.setdefault(each.path, each)
+        if first is not each:
+            first.lines_added += each.lines_added
+            first.lines_removed += each.lines_removed
+            first.added += each.added
+            first.removed += each.removed
+    return list(files.values())
 
 
 def _text(given: msgspec.Raw) -> str:
@@ -110,16 +124,32 @@ def _script(call: Call, text: str, cwd: str) -> None:
 def _patch(call: Call, text: str, cwd: str) -> None:
     for change in patches.patched(text):
         path = absolute(change.path, cwd)
-        call.changes.append(changed(change._replace(path=path)))
+        call.changes.append(_changed(change._replace(path=path)))
 
 
-def changed(change: patches.Change) -> Change:
+def _changed(change: patches.Change) -> Change:
     """A change by a patch, with fingerprints in place of its lines."""
     _, added, removed = change
     counts = len(added), len(removed)
     return Change(
         change.path, "apply_patch", *counts, fingerprints(added), fingerprints(removed)
     )
+
+
+def stated(changes: msgspec.Raw) -> Iterator[Change]:
+    """The changes of an event, file by file."""
+    for path, each in loose(changes).items():
+        if not isinstance(each, dict):
+            continue
+        text = {key: value for key, value in each.items() if isinstance(value, str)}
+        if "unified_diff" in text:
+            moved = text.get("move_path") or path
+            yield _changed(patches.of_diff(moved, text["unified_diff"]))
+        else:
+            lines = patches.all_lines(text.get("content", ""))
+            gone = text.get("type") == "delete"
+            both = ([], lines) if gone else (lines, [])
+            yield _changed(patches.Change(path, *both))
 
 
 def _command(call: Call, command: str, cwd: str) -> None:
@@ -135,7 +165,7 @@ def _command(call: Call, command: str, cwd: str) -> None:
 
 
 def _written(command: str, cwd: str) -> Iterator[Change]:
-    """Files written from here-documents; lines that the shell expands are only counted."""
+    """Files written from here-documents; lines that are expanded are only counted."""
     for path, lines, literal in shell.heredoc_writes(command, cwd):
         known = lines if literal else [e for e in lines if not _EXPANDED.search(e)]
         yield Change(path, "shell", len(lines), 0, fingerprints(known))
@@ -175,7 +205,8 @@ _BARRED = re.compile(
     r"|patch rejected|unsupported call|sandbox error"
 )
 _CODES = re.compile(r"\bexit(?:_code)?\\?[\"']?\s*[:=]\s*(-?\d+)")
-_SESSION = re.compile(r"\"session_id\\?\"\s*:\s*(\d+)")
+_SESSION = re.compile(r"\bsession_id\\?\"?\s*[:=]\s*(\d+)", re.I)
+_OUTPUT = re.compile(r"\"output\":\s*\"")
 _HEADED = re.compile(r"\A(?:.*\n){0,80}?Output:(?:\n|\Z)")
 
 
@@ -248,7 +279,7 @@ def _said(text: str) -> str:
         return "\n".join(_outputs(msgspec.json.decode(text)))
     except UNREADABLE:
         # Long texts are cut in the middle; their lines are still to be seen.
-        return text.replace('"output":', "\n").replace('\n"', "\n").replace("\\n", "\n")
+        return _OUTPUT.sub("\n", text).replace("\\n", "\n")
 
 
 def _outputs(value: object) -> Iterator[str]:
@@ -260,3 +291,19 @@ def _outputs(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _outputs(each)
+
+
+_SUCCESS = re.compile(r"Success\. Updated the following files")
+
+
+def outcome(change: Change, call: Call, result: Result) -> Outcome:
+    """What came of a change that no event told of.
+
+    A here-document is written even where a later command of its line fails.
+    """
+    if result.refused:
+        return "rejected"
+    if result.barred:
+        return "failed"
+    certain = change.tool == "shell" or call.scripted or result.exit_code == 0
+    return "accepted" if certain or _SUCCESS.search(result.text) else "failed"

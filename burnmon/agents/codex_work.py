@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from burnmon.agents import codex_calls, patches, shell
-from burnmon.agents.codex_calls import Call, Change, Result, result_of
-from burnmon.agents.lines import UNREADABLE, instant, loose, objects
+from burnmon.agents import codex_calls, shell
+from burnmon.agents.codex_calls import Call, Change, Result
+from burnmon.agents.lines import UNREADABLE, instant, objects
 from burnmon.agents.rollout import named_thread, replayed_until, root_thread, stamped
 from burnmon.agents.shell_text import absolute
 from burnmon.records import Mark, identity
@@ -185,7 +185,7 @@ class _Reading:
             self.trail.project = payload.cwd or self.trail.project
         elif line.type == "response_item":
             if payload.output:
-                self._end(payload.call_id, result_of(payload.output), at)
+                self._end(payload.call_id, codex_calls.result_of(payload.output), at)
             elif payload.type in _CALL_TYPES:
                 self._begin(payload, at, _copied(line, self.trail))
         elif line.type == "event_msg" and not _copied(line, self.trail):
@@ -235,11 +235,11 @@ class _Reading:
         pending = self.trail.pending
         if pending.get(call_id) == []:
             return
-        stated = [codex_calls.changed(each) for each in _stated(changes)]
+        stated = list(codex_calls.stated(changes))
         names = {base(each.path) for each in stated}
         for other, kept in list(pending.items()):
             call = msgspec.convert(kept, Call) if kept else Call()
-            if call.changes and (other == call_id or call.scripted):
+            if stated and call.changes and (other == call_id or call.scripted):
                 left = [e for e in call.changes if base(e.path) not in names]
                 call.changes = left if call.scripted else []
                 self._keep(other, call)
@@ -270,7 +270,8 @@ class _Reading:
     def _conclude(self, call_id: str, call: Call, result: Result, at: int) -> None:
         trail = self.trail
         for change in call.changes:
-            self._edit(call_id, change, _outcome(change, call, result), at)
+            came = codex_calls.outcome(change, call, result)
+            self._edit(call_id, change, came, at)
         if call.verbs and (result.exit_code == 0 or call.printed):
             self.found.calls.append(
                 CommitCall(
@@ -343,34 +344,3 @@ def _hear(call: Call, result: Result) -> None:
         call.printed.extend(map(list, shell.newest_shown(result.text)))
     if call.requests:
         call.urls.extend(shell.requests_named(result.text))
-
-
-_SUCCESS = re.compile(r"Success\. Updated the following files")
-
-
-def _outcome(change: Change, call: Call, result: Result) -> Outcome:
-    """What came of a change that no event told of.
-
-    A here-document is written even where a later command of its line fails.
-    """
-    if result.refused:
-        return "rejected"
-    if result.barred:
-        return "failed"
-    certain = change.tool == "shell" or call.scripted or result.exit_code == 0
-    return "accepted" if certain or _SUCCESS.search(result.text) else "failed"
-
-
-def _stated(changes: msgspec.Raw) -> Iterator[patches.Change]:
-    """The changes of an event, file by file."""
-    for path, each in loose(changes).items():
-        if not isinstance(each, dict):
-            continue
-        text = {key: value for key, value in each.items() if isinstance(value, str)}
-        if "unified_diff" in text:
-            moved = text.get("move_path") or path
-            yield patches.of_diff(moved, text["unified_diff"])
-        else:
-            lines = patches.all_lines(text.get("content", ""))
-            gone = text.get("type") == "delete"
-            yield patches.Change(path, [] if gone else lines, lines if gone else [])

@@ -33,6 +33,7 @@ _ESCAPE = re.compile(
 _SPOKEN = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _COMMAND = re.compile(r"\bcmd[\"']?\s*[:=]\s*$")
 _DIRECTORY = re.compile(r"\bworkdir[\"']?\s*([:=])\s*$")
+_KEY = re.compile(r"\s*:")
 _CALLED = "exec_command("
 _CONTINUED = re.compile(r"write_stdin\(\s*\{[^}]*?\bsession_id[\"']?\s*:\s*(\d+)")
 
@@ -44,6 +45,8 @@ def read(text: str) -> Script:
     end = 0
     for found in _LITERAL.finditer(text):
         value, before = _value(found), text[end : found.start()]
+        if _KEY.match(text, found.end()):
+            continue
         end = found.end()
         if value is None:
             continue

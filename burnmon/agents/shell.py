@@ -172,7 +172,8 @@ def heredoc_writes(command: str, cwd: str) -> list[tuple[str, list[bytes], bool]
     """Path, lines and literalness of each file written from a here-document.
 
     Where it is not literal the shell expanded ``$`` and backticks in the lines. A body
-    that is fed to any other program than ``cat`` and ``tee`` writes no file.
+    that is fed to any other program than ``cat`` and ``tee`` writes no file; one that
+    goes to a file named by a variable is left out.
     """
     if "<<" not in command:
         return []
@@ -185,7 +186,7 @@ def heredoc_writes(command: str, cwd: str) -> list[tuple[str, list[bytes], bool]
         elif run.program != "cat" or run.words[:1] not in ([], ["-"]):
             continue
         for target in targets if bodies else ():
-            if not target.startswith("/dev/"):
+            if not target.startswith("/dev/") and not set("$`") & set(target):
                 lines = [each.encode("utf-8", "replace") for each in bodies[-1].lines]
                 path = absolute(target, run.directory)
                 written.append((path, lines, bodies[-1].literal))

@@ -236,7 +236,7 @@ class Run(NamedTuple):
 
 
 _KEYWORDS = frozenset("if then else elif do while until ! { time".split())
-_WRAPPERS = frozenset("sudo env command exec nohup nice timeout builtin".split())
+_WRAPPERS = frozenset("sudo env command exec nohup nice timeout builtin rtk".split())
 SHELLS = frozenset("bash sh zsh dash powershell powershell.exe pwsh".split())
 """Programs whose last argument may be a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
