@@ -203,6 +203,15 @@ def test_heredoc_is_an_edit() -> None:
     assert work.edits[0].tool == "shell"
 
 
+def test_patch_of_a_patch() -> None:
+    """A patch that writes of patches is still one patch."""
+    inner = "*** Begin Patch\n*** Add File: b\n+what is added\n*** End Patch\n"
+    added = "".join(f"+{line}\n" for line in inner.splitlines())
+    patch = f"*** Begin Patch\n*** Add File: a\n{added}*** End Patch\n"
+    work = session(call("apply_patch", patch), output(SUCCESS))
+    assert edits(work) == [("/w/a", "accepted", 4, 0)]
+
+
 def test_one_edit_for_each_file() -> None:
     """A call that writes a file twice edits it once, with the lines of both."""
     once = "cat >> a <<'E'\nsome line\nE\n"
@@ -329,6 +338,36 @@ def test_commit_by_a_script(said: str) -> None:
     """A script's literals tell what it runs, and where."""
     work = session(call("exec", SCRIPT), parts(said))
     assert [(each.printed, each.project) for each in work.calls] == [(PRINTED, "/x")]
+
+
+@pytest.mark.parametrize(
+    ("script", "where"),
+    [
+        pytest.param(
+            "exec_command({workdir: '/x', cmd: 'git commit'})", "/x", id="before"
+        ),
+        pytest.param(
+            "const workdir='sub', cmd='git commit'; f({cmd})", "/w/sub", id="const"
+        ),
+        pytest.param("exec_command({cmd: `git commit`})", "/w", id="none"),
+        pytest.param(
+            "exec_command({cmd: 'ls', workdir: '/y'});"
+            " exec_command({'workdir': '/x', \"cmd\": 'git commit'})",
+            "/x",
+            id="second",
+        ),
+    ],
+)
+def test_directory_of_a_script(script: str, where: str) -> None:
+    """A command of a script runs where its call or the script's constant says."""
+    work = session(call("exec", script), parts(LINE))
+    assert [each.project for each in work.calls] == [where]
+
+
+def test_script_that_computes_its_patch() -> None:
+    """A patch that is put together by a script is known from its event alone."""
+    script = "apply_patch(`*** Begin Patch\n*** Add File: ${name}\n+x\n*** End Patch`)"
+    assert session(call("exec", script), parts("{}")).edits == []
 
 
 def test_script_that_goes_on() -> None:

@@ -15,7 +15,8 @@ class Change(NamedTuple):
     removed: list[bytes]
 
 
-_BEGIN, _END = "*** Begin Patch", "*** End Patch"
+_BEGIN = re.compile(r"(?:^|[\"'])\*\*\* Begin Patch\s*$", re.MULTILINE)
+_END = re.compile(r"^\*\*\* End Patch", re.MULTILINE)
 _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
 _MOVED = "*** Move to: "
 
@@ -23,8 +24,8 @@ _MOVED = "*** Move to: "
 def patched(text: str) -> list[Change]:
     """Changes of the patches in a text, a file each; what is deleted is not in them."""
     changes: dict[str, Change] = {}
-    for patch in text.split(_BEGIN)[1:]:
-        for change in _files(patch.split(_END, 1)[0].split("\n")):
+    for patch in _BEGIN.split(text)[1:]:
+        for change in _files(_END.split(patch, maxsplit=1)[0].split("\n")):
             before = changes.setdefault(change.path, change)
             if before is not change:
                 before.added.extend(change.added)

@@ -33,6 +33,7 @@ _ESCAPE = re.compile(
 _SPOKEN = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _COMMAND = re.compile(r"\bcmd[\"']?\s*[:=]\s*$")
 _DIRECTORY = re.compile(r"\bworkdir[\"']?\s*([:=])\s*$")
+_COMPUTED = re.compile(r"(?<!\\)\$\{")
 _KEY = re.compile(r"\s*:")
 _CALLED = "exec_command("
 _CONTINUED = re.compile(r"write_stdin\(\s*\{[^}]*?\bsession_id[\"']?\s*:\s*(\d+)")
@@ -50,8 +51,9 @@ def read(text: str) -> Script:
         end = found.end()
         if value is None:
             continue
-        if value.lstrip().startswith("*** Begin Patch") and "${" not in found[0]:
-            script.patches.append(value)
+        if value.lstrip().startswith("*** Begin Patch"):
+            if not _COMPUTED.search(found["template"] or ""):
+                script.patches.append(value)
         elif _COMMAND.search(before):
             script.commands.append((value, ahead))
             ahead = ""
