@@ -29,6 +29,7 @@ EOF
         pytest.param("make\ngit cherry-pick 1a2b", "cherry-pick", id="own line"),
         pytest.param("git commit -m x \\\n  --no-verify", "commit", id="continued"),
         pytest.param("X=1 /usr/bin/git revert HEAD", "revert", id="with environment"),
+        pytest.param("git.exe commit -m x", "commit", id="windows"),
         pytest.param("bash -lc 'git commit -m \"x\"'", "commit", id="inner shell"),
         pytest.param("timeout 60 git rebase main", "rebase", id="with a time limit"),
         pytest.param("if ! git merge x; then ls; fi", "merge", id="in a condition"),

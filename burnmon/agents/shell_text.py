@@ -261,7 +261,7 @@ def _follow(
         if words and words[0] in ("cd", "pushd"):
             cwd = inside(words[1:], cwd)
         elif words:
-            name = base(words[0])
+            name = base(words[0]).removesuffix(".exe")
             yield Run(name, words[1:], command, cwd, captured, piped)
             inner_text = _given(name, words[1:])
             if inner_text and depth < _DEEPEST:
