@@ -34,7 +34,8 @@ class BurnmonError(Exception):
     BurnmonError
     ├── ConfigError    a setting, environment variable or price file is wrong
     ├── UsageError     a command line asks for something that does not exist
-    └── LedgerError    the ledger cannot be opened, read or written
+    ├── LedgerError    the ledger cannot be opened, read or written
+    └── HistoryError   git or a repository cannot be read
     """
 
 
@@ -48,6 +49,10 @@ class UsageError(BurnmonError):
 
 class LedgerError(BurnmonError):
     """The ledger cannot be used; names its path and what to do."""
+
+
+class HistoryError(BurnmonError):
+    """A repository cannot be read; names its path, or git, and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
