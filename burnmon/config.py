@@ -102,6 +102,11 @@ class Settings:
         return self.data_dir / "ledger.sqlite3"
 
     @property
+    def history_file(self) -> Path:
+        """What was read of repositories; may be deleted at any time."""
+        return self.data_dir / "history.sqlite3"
+
+    @property
     def recordings_dir(self) -> Path:
         """What ``statusline`` and ``collect`` recorded, one file per month."""
         return self.data_dir / "recordings"

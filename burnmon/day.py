@@ -20,10 +20,11 @@ State = Literal["on_main", "not_merged", "reverted", "rewritten"]
 """on_main: reachable from the main branch, or squashed into it; not_merged: on another
 branch; reverted: a later commit took it back; rewritten: only an older copy is left."""
 
-Reason = Literal["uncommitted", "later_commit", "discarded", "no_edits", "no_repo"]
-"""Why money is in no commit of the day. uncommitted: its lines are in files, and in no
-commit; later_commit: a commit of a later day took it; discarded: its lines are gone;
-no_edits: reading, planning, review; no_repo: the work was outside any repository."""
+Reason = Literal["uncommitted", "elsewhere", "discarded", "no_edits", "no_repo"]
+"""Why money is in no commit. uncommitted: its lines are in files, and in no commit;
+elsewhere: its lines are in commits that could not be linked with it; discarded: its
+lines are gone; no_edits: reading, planning, review; no_repo: the work was outside any
+repository, or that is gone."""
 
 
 class Spent(NamedTuple):
@@ -63,7 +64,7 @@ class Evidence:
     words: tuple[str, ...]
     """The evidence, a line each."""
     share: float | None
-    """Share of the commit's lines that the session wrote or removed; None if unknown."""
+    """Share of the commit's lines that are the session's; None if unknown."""
     spent: Spent
     """What the session paid for the commit on the day."""
     whole: Spent
@@ -120,8 +121,6 @@ class Rest:
     files: tuple[str, ...]
     """Files with lines that are in no commit, relative to the repository."""
     sessions: tuple[str, ...]
-    sha: str = ""
-    """The later commit; empty for other reasons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,7 @@ class Mark(NamedTuple):
     at: datetime
     kind: Literal["compacted", "limit", "retry", "refused", "prompt", "pr"]
     """``prompt``: the person said something, and a turn began; ``pr``: a pull request
-    belongs to the session, and ``detail`` is its address."""
+    belongs to the session, and ``detail`` is its address or ``owner/name#12``."""
     detail: str = ""
     """A few words or a number from the agent; never a prompt or code."""
 

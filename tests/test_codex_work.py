@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from burnmon.agents import codex_work
+from burnmon.agents.rollout import named_thread
 from burnmon.work import Work, WorkTrail, fingerprints
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus" / "codex"
@@ -31,7 +32,7 @@ PATCH = """*** Begin Patch
 
 def read(*lines: Line | bytes, number: int = 1) -> tuple[Work, WorkTrail]:
     """What a file's lines state, and the trail they lead to."""
-    trail = codex_work.trail(rollout(number))
+    trail = WorkTrail(session_id=named_thread(rollout(number)))
     raw = [line if isinstance(line, bytes) else packed(line) for line in lines]
     return codex_work.work(raw, trail, "home"), trail
 
@@ -533,7 +534,7 @@ EVERYTHING = [
 
 def in_pieces(lines: list[bytes], cuts: list[int]) -> tuple[Work, WorkTrail]:
     """What lines state that are read in pieces, by readers who only keep JSON."""
-    work, trail = Work(), codex_work.trail(rollout(2))
+    work, trail = Work(), WorkTrail(session_id=named_thread(rollout(2)))
     for start, stop in zip([0, *cuts], [*cuts, len(lines)], strict=True):
         part = codex_work.work(lines[start:stop], trail, "home")
         work.edits += part.edits

@@ -25,7 +25,6 @@ from burnmon.cli import live as command
 from burnmon.cli.catchup import INTERVAL, PATIENCE, Progress
 from burnmon.config import Settings
 from burnmon.frame.segments import Segment
-from burnmon.live.sweep import Found
 from burnmon.records import UsageError
 from burnmon.tui.app import BurnApp
 from burnmon.usage.ledger import Ledger
@@ -207,15 +206,10 @@ def ticking(step: float) -> Callable[[], float]:
     return lambda: next(instants) * step
 
 
-def files(count: int) -> list[Found]:
-    """Files that wait to be read."""
-    return [Found("claude", "", f"/{n}", f"{n}", n, 100, 0, 100) for n in range(count)]
-
-
 def read_all(stream: io.StringIO, step: float) -> str:
     """What a sweep of four files tells, at so many seconds a look at the clock."""
     progress = Progress(stream, ticking(step))
-    progress.begin(files(4))
+    progress.begin([100] * 4)
     for _ in range(4):
         progress.add(1)
     progress.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from burnmon.agents import answers, claude, codex, codex_work, statusline
+from burnmon.agents import answers, claude, claude_work, codex, codex_work, statusline
 from burnmon.records import Facts, Trail
 from burnmon.work import Work, WorkTrail
 
@@ -37,7 +37,6 @@ class Agent:
     """Its files are one document each, which is replaced: ``read`` gets all of it."""
     work: Callable[[Sequence[bytes], WorkTrail, str], Work] | None = None
     """What lines state of edits and commits, like ``read``; None if they state none."""
-    work_trail: Callable[[str], WorkTrail] | None = None
     work_version: int = 0
     """Raised when ``work`` learns to see more."""
 
@@ -53,6 +52,8 @@ AGENTS: dict[str, Agent] = {
             claude.owns,
             claude.trail,
             claude.read,
+            work=claude_work.work,
+            work_version=claude_work.VERSION,
         ),
         Agent(
             "codex",
@@ -63,7 +64,6 @@ AGENTS: dict[str, Agent] = {
             codex.trail,
             codex.read,
             work=codex_work.work,
-            work_trail=codex_work.trail,
             work_version=codex_work.VERSION,
         ),
         Agent(

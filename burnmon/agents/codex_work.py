@@ -16,7 +16,7 @@ import msgspec
 from burnmon.agents import codex_calls, shell
 from burnmon.agents.codex_calls import Call, Change, Result
 from burnmon.agents.lines import UNREADABLE, instant, objects
-from burnmon.agents.rollout import named_thread, replayed_until, root_thread, stamped
+from burnmon.agents.rollout import replayed_until, root_thread, stamped
 from burnmon.agents.shell_text import absolute
 from burnmon.records import Mark, identity
 from burnmon.text import base
@@ -79,11 +79,6 @@ class _Line(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
-
-
-def trail(path: str) -> WorkTrail:
-    """The session that the file name tells; the first ``session_meta`` knows better."""
-    return WorkTrail(session_id=named_thread(path))
 
 
 def work(lines: Sequence[bytes], trail: WorkTrail, account: str) -> Work:

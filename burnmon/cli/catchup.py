@@ -16,6 +16,7 @@ from typing import TextIO
 
 from burnmon import text
 from burnmon.config import Settings
+from burnmon.live.gathering import behind, gather
 from burnmon.live.sweep import Found, Sweep
 from burnmon.usage.ledger import Ledger
 
@@ -42,6 +43,26 @@ def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep
             count = len(sweep.unreadable)
             _tell(f"{count} could not be read; burnmon doctor names them")
         yield ledger, sweep
+
+
+@contextmanager
+def gathered(settings: Settings, now: datetime) -> Iterator[Ledger]:
+    """The ledger after a sweep, with all that is known of edits and commits.
+
+    Raises LedgerError when it can be neither opened nor created.
+    """
+    with caught_up(settings, now) as (ledger, _):
+        if ledger.claim():
+            files = behind(ledger)
+            progress = Progress(sys.stderr)
+            progress.begin([max(0, each.size - each.offset) for each in files])
+            done = 0
+            for upto in gather(ledger, files):
+                progress.add(upto - done)
+                done = upto
+            progress.end()
+            ledger.release()
+        yield ledger
 
 
 @contextmanager
@@ -72,7 +93,7 @@ def _first(found: Sequence[Found], most: int) -> Iterator[Found]:
 def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:
     """Read all that is new. ``now`` only says that nobody waits for the changes."""
     found = sweep.look()
-    progress.begin(found)
+    progress.begin([each.fresh for each in found])
     try:
         for read, _ in sweep.absorb_history(found, now):
             progress.add(len(read))
@@ -92,9 +113,9 @@ class Progress:
         self._done = 0
         self._due = clock() + PATIENCE
 
-    def begin(self, found: Sequence[Found]) -> None:
-        """Learn what there is to do."""
-        self._sizes = [each.fresh for each in found]
+    def begin(self, sizes: Sequence[int]) -> None:
+        """Learn what there is to do, in bytes of each file."""
+        self._sizes = sizes
         self._whole = sum(self._sizes)
 
     def add(self, files: int) -> None:
@@ -103,9 +124,20 @@ class Progress:
         if self._clock() < self._due or not self._stream.isatty():
             return
         self._due = self._clock() + INTERVAL
-        self._shown = True
         part = sum(self._sizes[: self._done]) / self._whole if self._whole else 1.0
-        words = f"reading {self._done} of {len(self._sizes)} files, {text.share(part)}"
+        self._tell(
+            f"reading {self._done} of {len(self._sizes)} files, {text.share(part)}"
+        )
+
+    def commits(self, name: str, done: int, whole: int) -> bool:
+        """So many commits of a repository were read; always goes on."""
+        if self._clock() >= self._due and self._stream.isatty():
+            self._due = self._clock() + INTERVAL
+            self._tell(f"reading {text.plain(name)}: {done:,} of {whole:,} commits")
+        return True
+
+    def _tell(self, words: str) -> None:
+        self._shown = True
         self._stream.write(f"\r\x1b[K{words}")
         self._stream.flush()
 

@@ -239,6 +239,27 @@ COMMANDS = {
         "unpriced_models: {model: requests}, possibly_billed: as totals, of refused\n"
         "parts that are in no row, prices: {source, dated}",
     ),
+    "commits": Command(
+        "burnmon.cli.commits:run",
+        "which session made which commit, why one may say so, and what it cost",
+        (
+            "burnmon commits --since 7d",
+            "burnmon commits --repo ~/src/api --json",
+        ),
+        more="Links are made from the agents' files and git alone. exact: the session\n"
+        "made the commit itself; likely: its lines are in it; possible: a hint, for\n"
+        "which nothing is charged. Without --repo all repositories that sessions\n"
+        "worked in. Commits of the span's days take what was spent before them.",
+        json="links: [{session_id, agent, repo, commit, subject, committed_at,\n"
+        "confidence: exact | likely | possible, tier, probability, share_percent,\n"
+        "evidence: [..], cost_usd, unpriced_requests, agent_lines, committed_lines,\n"
+        "agent_percent}],\n"
+        "unlinked: [{session_id, session_ids, repo, branch, reason: uncommitted |\n"
+        "elsewhere | discarded | no_edits | no_repo, files, cost_usd,\n"
+        "unpriced_requests}],\n"
+        "totals: {cost_usd, linked_usd, unlinked_usd, requests, unpriced_requests,\n"
+        "tokens}, notes",
+    ),
     "prices": Command(
         "burnmon.cli.prices:run",
         "the price table in force, its date and source",

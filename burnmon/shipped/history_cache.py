@@ -131,7 +131,8 @@ class HistoryCache:
         with self._writing():
             self._db.execute(
                 "DELETE FROM patch WHERE missing AND id IN ("
-                "SELECT member.id FROM member JOIN repository ON repository = repository.id WHERE path = ?)",
+                "SELECT member.id FROM member JOIN repository"
+                " ON repository = repository.id WHERE path = ?)",
                 (git_dir,),
             )
             self._db.execute(

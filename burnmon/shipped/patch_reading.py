@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from burnmon.shipped.git import LARGE, GitFailed, Objects
 from burnmon.shipped.patches import (
@@ -104,10 +105,8 @@ def _holed(
         rest = tuple(missing(entry) for entry in listed if entry.path not in gone)
         return CommitPatch(sha, (*holes, *rest), ())
     patch = CommitPatch(sha, (), ())
-    try:
+    with suppress(GitFailed):
         patch = next(_stream(seen, [sha], "--no-renames", paths=paths), patch)
-    except GitFailed:
-        pass
     return patch._replace(files=(*patch.files, *holes))
 
 

@@ -57,6 +57,8 @@ from burnmon.usage.schema import (
     open_tables,
     transaction,
 )
+from burnmon.usage.work_store import WorkFile, WorkStore, marks_of
+from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
@@ -137,6 +139,7 @@ class Ledger:
         except BaseException:
             self._unlock()
             raise
+        self._work = WorkStore(self._db)
         self._indexed = False
         """Whether a request can be looked up by its key."""
         self._finishing: Thread | None = None
@@ -325,6 +328,20 @@ class Ledger:
         except BaseException:
             self._forget()
             raise
+
+    @property
+    def work(self) -> WorkStore:
+        """What is known of edits and commit calls."""
+        return self._work
+
+    def absorb_work(self, read: Sequence[tuple[WorkFile, Work]]) -> None:
+        """Take work and how far its files were read for it, all or nothing.
+
+        Raises LedgerError when the ledger cannot be written.
+        """
+        with self._telling(), transaction(self._db):
+            self._work.put(read)
+            self._put_marks(marks_of(read))
 
     def _changes(self, changes: Iterable[_Changed], horizon: int) -> list[Change]:
         return [
@@ -557,10 +574,15 @@ class Ledger:
     # --- asking ----------------------------------------------------------------------
 
     def requests(
-        self, since: datetime | None = None, until: datetime | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sessions: Sequence[str] | None = None,
     ) -> list[Request]:
-        """Counted requests in a span, oldest first."""
+        """Counted requests in a span, oldest first; ``sessions`` leaves others out."""
         where, span = during(since, until)
+        if sessions is not None:
+            where += f" AND circumstance IN ({_of_sessions(sessions)})"
         rows = self._rows(f"counted = 1 AND {where} ORDER BY at, key", span)
         return [self._request(row) for row in rows]
 

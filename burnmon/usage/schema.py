@@ -82,6 +82,35 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (agent, account, family, window_minutes)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE work_file (               -- how far a file was read for work
+        id INTEGER PRIMARY KEY,            -- that of the file
+        reader INTEGER NOT NULL,           -- version of the agent's reader of work
+        offset INTEGER NOT NULL, tail BLOB NOT NULL,
+        trail TEXT NOT NULL                -- JSON of work.WorkTrail
+    );
+    CREATE TABLE edit (                    -- see work.Edit, names are words
+        key INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL, outcome INTEGER NOT NULL,
+        agent INTEGER NOT NULL, tool INTEGER NOT NULL, path INTEGER NOT NULL,
+        lines_added INTEGER NOT NULL, lines_removed INTEGER NOT NULL,
+        added BLOB NOT NULL, removed BLOB NOT NULL,
+        session INTEGER NOT NULL, subagent INTEGER NOT NULL,
+        project INTEGER NOT NULL, branch INTEGER NOT NULL,
+        file_first INTEGER NOT NULL, file INTEGER NOT NULL
+    );
+    CREATE INDEX edit_at ON edit(at);
+    CREATE TABLE commit_call (             -- see work.CommitCall, names are words
+        key INTEGER PRIMARY KEY,
+        begun_at INTEGER NOT NULL, at INTEGER NOT NULL,
+        agent INTEGER NOT NULL, verb INTEGER NOT NULL,
+        printed TEXT NOT NULL,             -- JSON: [[branch, sha, subject]]
+        session INTEGER NOT NULL, subagent INTEGER NOT NULL,
+        project INTEGER NOT NULL, branch INTEGER NOT NULL,
+        file_first INTEGER NOT NULL, file INTEGER NOT NULL
+    );
+    CREATE INDEX commit_call_at ON commit_call(at);
+    """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
 

@@ -1,0 +1,81 @@
+"""What became of a change, as its repository's history tells, and what it is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from burnmon.day import State
+from burnmon.shipped.commits import Change, Commit, History
+
+
+def shown(change: Change, history: History) -> Commit:
+    """The copy of a change that stands for it: the first on main, else the newest that
+    is reachable, else the newest; one whose patch was read before others."""
+    read = [each for each in change.commits if each.read] or change.commits
+    merged = [each for each in read if each.sha in history.on_main]
+    if merged:
+        return merged[0]
+    there = [each for each in read if each.sha in history.reachable]
+    return (there or read)[-1]
+
+
+def lines_of(commit: Commit) -> tuple[int, int]:
+    """Lines a commit adds and removes, blank and generated ones included."""
+    return (
+        sum(each.lines_added for each in commit.files),
+        sum(each.lines_removed for each in commit.files),
+    )
+
+
+def undone(history: History) -> dict[str, str]:
+    """SHAs that a reachable commit reverted, with that commit's; a revert that was
+    reverted itself undoes nothing."""
+    by_prefix: dict[str, list[str]] = {}
+    for change in history.changes:
+        for commit in change.commits:
+            by_prefix.setdefault(commit.sha[:7], []).append(commit.sha)
+    found: dict[str, str] = {}
+    for change in reversed(history.changes):
+        for commit in change.commits:
+            if commit.sha not in history.reachable or commit.sha in found:
+                continue
+            for told in commit.reverts:
+                for sha in by_prefix.get(told[:7], ()):
+                    if sha.startswith(told):
+                        found.setdefault(sha, commit.sha)
+    return found
+
+
+def state_of(
+    change: Change, history: History, reverted: Mapping[str, str]
+) -> tuple[State, str]:
+    """What became of a change, and by what; ``reverted`` is what ``undone`` found."""
+    shas = {each.sha for each in change.commits}
+    for sha in sorted(shas & reverted.keys()):
+        return "reverted", f"reverted by {reverted[sha][:7]}"
+    if shas & history.on_main:
+        return "on_main", ""
+    if shas & history.reachable:
+        return "not_merged", ""
+    return "rewritten", ""
+
+
+def branch_of(commit: Commit, history: History) -> str:
+    """The branch a commit is on; the main branch for what is merged."""
+    if commit.sha in history.on_main:
+        return history.repository.main.rpartition("/")[2]
+    return history.branches.get(commit.sha, "")
+
+
+_KEY = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2,10})-(\d{1,6})(?![A-Za-z0-9])")
+_NUMBER = re.compile(r"(?:^|/)(?:issue[-_/]?|gh-)?(\d{1,6})(?:[-_]|$)")
+
+
+def reference_in(branch: str) -> str:
+    """The issue that a branch is named after; empty if it is after none."""
+    if named := _KEY.search(branch):
+        return f"{named[1].upper()}-{named[2]}"
+    if numbered := _NUMBER.search(branch):
+        return f"#{numbered[1]}"
+    return ""

@@ -1,0 +1,208 @@
+"""Where the ledger keeps work: edits, commit calls, and how far files were read for it.
+
+Reading a file for work follows reading it for requests, and may come much later; each
+has its own offset. Copies of a call are joined as copies of a request are: the earliest
+owns it, at equal instants the file that was begun first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from burnmon.records import Mark, Trail
+from burnmon.usage.adding import bounds
+from burnmon.usage.copies import number
+from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
+
+_OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "failed")
+
+
+@dataclass(slots=True)
+class WorkFile:
+    """How far one file was read for work."""
+
+    id: int
+    agent: str
+    account: str
+    path: str
+    of: Trail
+    """What its requests tell of its session."""
+    size: int
+    """Bytes of it that were read for requests."""
+    reader: int = 0
+    offset: int = 0
+    tail: bytes = b""
+    """Digest of the bytes before the offset."""
+    trail: WorkTrail = field(default_factory=WorkTrail)
+
+
+class WorkStore:
+    """The tables of work behind one connection of the ledger."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._texts: dict[int, str] = {}
+
+    def behind(self, readers: Mapping[str, int]) -> list[WorkFile]:
+        """Files with bytes that were not read for work, by agents' reader versions.
+
+        Those that changed last come first.
+        """
+        rows = self._db.execute(
+            "SELECT file.id, agent, account, path, file.trail, file.offset,"
+            " coalesce(work_file.reader, 0), coalesce(work_file.offset, 0),"
+            " work_file.tail, work_file.trail FROM file LEFT JOIN work_file USING (id)"
+            " WHERE work_file.id IS NULL OR work_file.offset != file.offset"
+            f" OR work_file.reader != {_reader_of(readers)} ORDER BY mtime_ns DESC"
+        ).fetchall()
+        return [_work_file(row) for row in rows if row[1] in readers]
+
+    def put(self, read: Sequence[tuple[WorkFile, Work]]) -> None:
+        """Take work and the new states of its files; within a transaction."""
+        edits: list[tuple[Any, ...]] = []
+        calls: list[tuple[Any, ...]] = []
+        words: set[str] = set()
+        for file, work in read:
+            of = (_safe(file.agent), file.of.first_at or 0, file.id)
+            edits.extend(_edit_row(each, of, words) for each in work.edits)
+            calls.extend(_call_row(each, of, words) for each in work.calls)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO word (id, text) VALUES (?, ?)",
+            [(number(each), each) for each in words],
+        )
+        self._put("edit", edits)
+        self._put("commit_call", calls)
+        self._db.executemany(
+            "INSERT OR REPLACE INTO work_file VALUES (?,?,?,?,?)",
+            [
+                (
+                    file.id,
+                    file.reader,
+                    file.offset,
+                    file.tail,
+                    json.dumps(asdict(file.trail)),
+                )
+                for file, _ in read
+            ],
+        )
+
+    def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        columns = [each[1] for each in self._db.execute(f"PRAGMA table_info({table})")]
+        updates = ", ".join(f"{each} = excluded.{each}" for each in columns[1:])
+        order = "({0}.at, {0}.file_first, {0}.file)"
+        places = ",".join("?" * len(columns))
+        self._db.executemany(
+            f"INSERT INTO {table} VALUES ({places}) ON CONFLICT(key) DO UPDATE SET"
+            f" {updates} WHERE {order.format('excluded')} <= {order.format(table)}",
+            rows,
+        )
+
+    def edits(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Edit]:
+        """Edits in a span, oldest first."""
+        rows = self._db.execute(
+            "SELECT key, at, outcome, tool, path, lines_added, lines_removed, added,"
+            " removed, session, subagent, project, branch FROM edit"
+            " WHERE at >= ? AND at < ? ORDER BY at, key",
+            bounds(since, until),
+        ).fetchall()
+        text = self._text
+        cells = (
+            (*row[:2], _OUTCOMES[row[2]], *map(text, row[3:5]), *row[5:9], row[9:])
+            for row in rows
+        )
+        return [Edit._make((*each[:-1], *map(text, each[-1]))) for each in cells]
+
+    def calls(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> list[CommitCall]:
+        """Calls that made commits in a span, oldest first."""
+        rows = self._db.execute(
+            "SELECT key, begun_at, at, verb, printed, session, subagent, project,"
+            " branch FROM commit_call WHERE at >= ? AND at < ? ORDER BY at, key",
+            bounds(since, until),
+        ).fetchall()
+        text = self._text
+        return [
+            CommitCall._make(
+                (
+                    *row[:3],
+                    text(row[3]),
+                    tuple(map(tuple, json.loads(row[4]))),
+                    *map(text, row[5:]),
+                )
+            )
+            for row in rows
+        ]
+
+    def _text(self, word: int) -> str:
+        text = self._texts.get(word)
+        if text is None:
+            found = self._db.execute("SELECT text FROM word WHERE id = ?", (word,))
+            text = self._texts[word] = str(found.fetchone()[0])
+        return text
+
+
+def marks_of(read: Iterable[tuple[WorkFile, Work]]) -> list[Mark]:
+    """All marks among the work that was read."""
+    return [mark for _, work in read for mark in work.marks]
+
+
+def _reader_of(readers: Mapping[str, int]) -> str:
+    """SQL of the version of the reader that is in force for a file's agent."""
+    cases = " ".join(f"WHEN '{name}' THEN {n}" for name, n in readers.items())
+    return f"CASE agent {cases} ELSE work_file.reader END"
+
+
+def _work_file(row: Sequence[Any]) -> WorkFile:
+    id_, agent, account, path, of, size, reader, offset, tail, trail = row
+    known = WorkTrail(**json.loads(trail)) if trail else WorkTrail()
+    about = Trail(**json.loads(of))
+    return WorkFile(
+        id_, agent, account, path, about, size, reader, offset, tail or b"", known
+    )
+
+
+def _safe(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _numbers(texts: Iterable[str], words: set[str]) -> list[int]:
+    """The numbers of words, which are noted."""
+    safe = [_safe(each) for each in texts]
+    words.update(safe)
+    return [number(each) for each in safe]
+
+
+def _edit_row(each: Edit, of: tuple[str, int, int], words: set[str]) -> tuple[Any, ...]:
+    agent, first, file = of
+    names = _numbers((agent, each.tool, each.path), words)
+    places = _numbers(each[9:], words)
+    return (
+        each.key,
+        each.at,
+        _OUTCOMES.index(each.outcome),
+        *names,
+        *each[5:9],
+        *places,
+        first,
+        file,
+    )
+
+
+def _call_row(
+    each: CommitCall, of: tuple[str, int, int], words: set[str]
+) -> tuple[Any, ...]:
+    agent, first, file = of
+    names = _numbers((agent, each.verb), words)
+    places = _numbers(each[5:], words)
+    printed = json.dumps([list(map(_safe, one)) for one in each.printed])
+    return (each.key, each.begun_at, each.at, *names, printed, *places, first, file)
