@@ -21,7 +21,7 @@ from burnmon.records import HistoryError, Mark, Request
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.history import Histories
 from burnmon.shipped.linking import Worked, link
-from burnmon.shipped.matching import numbers
+from burnmon.shipped.matching import Matching, numbers
 from burnmon.shipped.reckoning import About, Known, Linked
 from burnmon.shipped.repositories import repository_of
 from burnmon.shipped.review import bounds, review
@@ -75,6 +75,8 @@ class Shipping:
         self._emails = emails
         self._known: dict[str, Repository | None] = {}
         self._notes: dict[str, None] = {}
+        self._matchings: dict[str, Matching] = {}
+        """By git directory: what was compared already is not compared again."""
 
     @cached_property
     def histories(self) -> Histories:
@@ -270,7 +272,10 @@ class Shipping:
             return None
         self._notes.update(dict.fromkeys(f"{name}: {each}" for each in history.notes))
         emails = self._emails or repository.emails
-        links = link(self._worked(repository, facts), history, emails)
+        matching = self._matchings.setdefault(
+            repository.git_dir, Matching(repository.worktrees)
+        )
+        links = link(self._worked(repository, facts), history, emails, matching)
         return Linked(_path(repository), history, links, emails)
 
     def _worked(self, repository: Repository, facts: _Facts) -> Worked:

@@ -105,14 +105,20 @@ class _Made(NamedTuple):
     words: str = ""
 
 
-def link(worked: Worked, history: History, emails: frozenset[str]) -> list[Link]:
+def link(
+    worked: Worked,
+    history: History,
+    emails: frozenset[str],
+    matching: Matching | None = None,
+) -> list[Link]:
     """All links, by the time of their change.
 
     ``emails`` are those whose commits are one's own; if none is known, nobody's are.
+    A ``matching`` of the same repository that was used before spares most of the work.
     """
     commits = [shown(change, history) for change in history.changes]
-    matching = Matching(worked.edits, history.repository.worktrees)
-    matches = matching.matches(commits)
+    matching = matching or Matching(history.repository.worktrees)
+    matches = matching.matches(worked.edits, commits)
     told = _told(worked.calls, history)
     bracketed = _bracketed(worked.calls, history.changes, told, emails)
     hints = _Hints(worked, matching)
@@ -271,7 +277,7 @@ def _fits(match: Match, share: float, age: int, case: _Case) -> bool:
     telling = match.weight >= 1 or (fresh and (match.weight >= 0.3 or added >= 3))
     return (
         (share >= 0.2 and telling and (age <= DAY or share >= 0.5))
-        or (added >= 2 and match.weight >= 1 and fresh)
+        or (added >= 2 and match.weight >= 2 and fresh)
         or (match.unique >= 1 and age < HOUR)
     )
 
