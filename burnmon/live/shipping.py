@@ -53,6 +53,8 @@ class _Facts:
     """What the ledger tells of a span, as it lies now: directories moved."""
 
     requests: Sequence[Request]
+    cut: bool
+    """There are requests before or after them."""
     edits: Sequence[Edit]
     calls: Sequence[CommitCall]
 
@@ -130,7 +132,7 @@ class Shipping:
         work = self.ledger.work
         paths = self.settings.paths
         edits, calls = work.edits(past), work.calls(past)
-        requests = self.ledger.requests(start, end)
+        requests: Iterable[Request] = self.ledger.requests(start, end)
         if paths:
             edits = [
                 each._replace(
@@ -141,8 +143,8 @@ class Shipping:
             calls = [
                 each._replace(project=moved(each.project, paths)) for each in calls
             ]
-            requests = list(self._moved(requests))
-        return _Facts(requests, edits, calls)
+            requests = self._moved(requests)
+        return _Facts(list(requests), bool(start or end), edits, calls)
 
     def _moved(self, requests: Iterable[Request]) -> Iterator[Request]:
         paths = self.settings.paths
@@ -151,12 +153,15 @@ class Shipping:
             yield each if there == each.project else replace(each, project=there)
 
     def _asked(
-        self, repos: Sequence[Linked], sessions: Iterable[str], facts: _Facts
+        self, repos: Sequence[Linked], sessions: set[str], facts: _Facts
     ) -> Known:
-        wanted = sorted(set(sessions))
-        requests: dict[str, list[Request]] = {each: [] for each in wanted}
-        for request in self._moved(self.ledger.requests(sessions=wanted)):
-            requests[request.session_id].append(request)
+        requests: dict[str, list[Request]] = {each: [] for each in sorted(sessions)}
+        every: Iterable[Request] = facts.requests
+        if facts.cut:
+            every = self._moved(self.ledger.requests(sessions=tuple(requests)))
+        for request in every:
+            if request.session_id in requests:
+                requests[request.session_id].append(request)
         edits: dict[str, list[Edit]] = defaultdict(list)
         for edit in facts.edits:
             if edit.session_id in requests:
@@ -178,17 +183,15 @@ class Shipping:
         for mark in self.ledger.marks(min(firsts)) if firsts else ():
             if mark.kind == "pr":
                 references[mark.session_id] = _reference(mark)
-        about = {}
-        for session_id, asked in requests.items():
-            titles = [
-                trail.title
-                for _, _, trail in self.ledger.session_trails(session_id)
-                if trail.title and not trail.subagent
-            ]
-            agent = asked[0].agent if asked else ""
-            reference = references.get(session_id, "")
-            about[session_id] = About(agent, titles[-1] if titles else "", reference)
-        return about
+        titles = self.ledger.titles(requests)
+        return {
+            session_id: About(
+                asked[0].agent if asked else "",
+                titles.get(session_id, ""),
+                references.get(session_id, ""),
+            )
+            for session_id, asked in requests.items()
+        }
 
     def _price(self, request: Request) -> Decimal | None:
         usage = request.usage

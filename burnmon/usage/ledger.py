@@ -222,6 +222,17 @@ class Ledger:
         ).fetchall()
         return [(agent, account, _trail(text)) for agent, account, text in rows]
 
+    def titles(self, session_ids: Iterable[str]) -> dict[str, str]:
+        """The newest title of each session that has one."""
+        wanted = json.dumps(list(session_ids))
+        rows = self._db.execute(
+            "SELECT session, json_extract(trail, '$.title') AS title FROM file"
+            " WHERE session IN (SELECT value FROM json_each(?)) AND title != ''"
+            " ORDER BY last_at",
+            (wanted,),
+        ).fetchall()
+        return dict(rows)
+
     def session_trails(self, session_id: str) -> list[tuple[str, str, Trail]]:
         """Agent, account and trail of the files of one session."""
         rows = self._db.execute(
