@@ -6,10 +6,11 @@ parts of ``Day`` sum to its cost to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
 
 Grade = Literal["exact", "likely", "possible"]
@@ -36,6 +37,8 @@ class Spent(NamedTuple):
     unpriced: int = 0
     """Requests without a price: they are in no dollars."""
     tokens: int = 0
+    unpriced_tokens: int = 0
+    """Those of ``tokens`` that belong to requests without a price."""
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""
@@ -44,6 +47,7 @@ class Spent(NamedTuple):
             self.requests + other.requests,
             self.unpriced + other.unpriced,
             self.tokens + other.tokens,
+            self.unpriced_tokens + other.unpriced_tokens,
         )
 
 
@@ -64,11 +68,13 @@ class Evidence:
     words: tuple[str, ...]
     """The evidence, a line each."""
     share: float | None
-    """Share of the commit's lines that are the session's; None if unknown."""
+    """Share of the commit's lines that the session wrote or removed; None: unknown."""
     spent: Spent
     """What the session paid for the commit on the day."""
     whole: Spent
     """The same on all days."""
+    lines: int | None = None
+    """Lines of the commit that the session wrote; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,16 @@ class CommitRow:
     """It was made on the day."""
 
     @property
+    def key(self) -> str:
+        """What tells it from every other row of the day."""
+        return f"{self.repo} {self.sha}"
+
+    @property
+    def charged(self) -> bool:
+        """Whether sessions paid for it; a mere hint charges nothing."""
+        return self.grade in ("exact", "likely")
+
+    @property
     def agent_share(self) -> float | None:
         """Share of the added lines that sessions wrote, 0–1; None if none was added."""
         return min(1.0, self.agent_lines / self.added) if self.added else None
@@ -121,6 +137,11 @@ class Rest:
     files: tuple[str, ...]
     """Files with lines that are in no commit, relative to the repository."""
     sessions: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other row of the day."""
+        return f"{self.reason} {self.repo} {self.branch}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +206,17 @@ class Day:
         return _sum(each.spent for each in self.rests)
 
     @property
+    def per_commit(self) -> tuple[Decimal, Decimal] | None:
+        """Median and mean of the day's own commits that took money of it, if any."""
+        own = (each.spent.cost for each in self.commits if each.of_day)
+        costs = sorted(cost for cost in own if cost)
+        if not costs:
+            return None
+        half = len(costs) // 2
+        median = (costs[half] + costs[~half]) / 2
+        return median, sum(costs, Decimal(0)) / len(costs)
+
+    @property
     def adds_up(self) -> bool:
         """Whether the parts are the whole; anything else is a bug."""
         return self.linked.plus(self.unlinked) == self.spent
@@ -195,3 +227,86 @@ def _sum(parts: Iterable[Spent]) -> Spent:
     for each in parts:
         total = total.plus(each)
     return total
+
+
+_CENT = Decimal("0.01")
+
+
+def in_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
+    """The amounts in whole cents, which add up to the rounded sum of all.
+
+    Who adds up a column of rounded figures by hand comes out at its total: the cents
+    that rounding down leaves over go to the largest fractions.
+
+    >>> [str(each) for each in in_cents([Decimal("0.334")] * 3)]
+    ['0.34', '0.33', '0.33']
+    """
+    down = [each.quantize(_CENT, ROUND_DOWN) for each in amounts]
+    total = sum(amounts, Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
+    over = int((total - sum(down, Decimal(0))) / _CENT)
+    by_fraction = sorted(range(len(down)), key=lambda at: down[at] - amounts[at])
+    for place in by_fraction[:over]:
+        down[place] += _CENT
+    return down
+
+
+_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
+_AGO = re.compile(r"(\d{1,5})([dw])", re.ASCII)
+DAY_TAKES = "a day is YYYY-MM-DD, YYYYMMDD, today, yesterday, 3d or 2w"
+
+
+def day_named(words: str, today: date) -> date | None:
+    """The day that words name, as ``DAY_TAKES`` tells; None if they name none."""
+    word = words.strip().lower()
+    if word in ("today", "yesterday"):
+        return today - timedelta(days=word == "yesterday")
+    try:
+        if ago := _AGO.fullmatch(word):
+            return today - int(ago[1]) * timedelta(days=7 if ago[2] == "w" else 1)
+        if stated := _DATE.fullmatch(word):
+            return date(*(int(part) for part in stated.groups()))
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A day that is still being made."""
+
+    words: str
+    """What is read: ``the history of api``."""
+    done: int = 0
+    total: int = 0
+    """How many there are; 0 while that is not known."""
+    unit: str = "commits"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A day that cannot be made."""
+
+    words: str
+    """Why, and what to do."""
+
+
+DayAnswer = Day | Reading | Refused
+PostDay = Callable[[DayAnswer], None]
+"""Hands an answer over; may be called from any thread, and as often as need be."""
+
+AskDay = Callable[[date | str | None, PostDay], None]
+"""Asks for a day: by its date, in a word that ``--since`` takes, or for none any more.
+
+It returns at once. What was asked before is given up, and the answers come by the
+``PostDay`` given with the question: readings on the way, then the day, then newer ones
+of the same date for as long as nothing else is asked.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What a screen may ask of days; made by whoever may read and write files."""
+
+    ask: AskDay
+    write: Callable[[Day], str]
+    """Writes a day as Markdown into a new file; returns its path, raises OSError."""

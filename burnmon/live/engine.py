@@ -18,7 +18,7 @@ from burnmon import text
 from burnmon.config import Root, Settings
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.registry import alive
-from burnmon.live.snapshot import Health, Place, Scan, Snapshot
+from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
 from burnmon.live.tally import HORIZON, RECENT, Tally
 from burnmon.records import (
@@ -53,6 +53,8 @@ LEARNING = timedelta(seconds=30)
 """What a dollar takes from a window is learned anew this often."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
+GATHERING = timedelta(seconds=1)
+"""Files are read for work at most this often; nobody waits for it."""
 SET_BACK = timedelta(minutes=1)
 """A clock that goes back this far was set; less is a clock being corrected."""
 
@@ -105,6 +107,10 @@ class Engine:
         self._budgets: tuple[datetime, int, tuple[Window, ...]] | None = None
         self._experiences: dict[Series, Experience] = {}
         self._told: tuple[Window, ...] = ()
+        self.commits: tuple[CommitEvent, ...] = ()
+        self._unread: set[str] = set()
+        """Files with lines that were not read for work."""
+        self._gathered_at = now
         self._load(now)
 
     @cached_property
@@ -247,6 +253,7 @@ class Engine:
         changed = False
         for states, changes, readings, marks in self._absorbed(found):
             changed = True
+            self._unread.update(each.path for each in states)
             self._apply(states, changes)
             self._read_limits(readings)
             self._marks.update(dict.fromkeys(marks))
@@ -266,6 +273,17 @@ class Engine:
             self._follow(*each)
         self.tally.apply(changes)
         self._load_older({trail.session_id for _, _, trail in told})
+
+    def gather(self, now: datetime) -> None:
+        """Read for work what was absorbed since, at most once a second."""
+        if self._unread and abs(now - self._gathered_at) >= GATHERING:
+            from burnmon.live.gathering import behind, gather
+
+            self._gathered_at = now
+            files = behind(self.ledger, self._unread)
+            self._unread.clear()
+            for _ in gather(self.ledger, files):
+                pass
 
     def follow_writer(self, now: datetime) -> bool:
         """As a reader of another instance's ledger: take over what it wrote."""
@@ -341,7 +359,8 @@ class Engine:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Everything the screen may show."""
-        snapshot = take(self._known(now), self.tally, now)
+        taken = take(self._known(now), self.tally, now)
+        snapshot = replace(taken, commits=self.commits)
         self._told = tuple(row.window for row in snapshot.limits)
         return snapshot
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.live.engine import LAST_DAY, Engine, open_ledger
+from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
 from burnmon.live.sweep import Found
@@ -80,6 +81,8 @@ class Feeder:
         self._shown: Snapshot | None = None
         self._failed_at: datetime | None = None
         self._teller = Teller(settings, os.environ)
+        self.shipper = Shipper(settings, clock, self._wake.set)
+        """Makes days, and tells of commits."""
         self._knows_all = False
 
     def start(self) -> Callable[[], None]:
@@ -91,6 +94,7 @@ class Feeder:
         """End the thread and give the ledger back."""
         self._stop.set()
         self._wake.set()
+        self.shipper.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
@@ -173,9 +177,11 @@ class Feeder:
             engine.watching = self._watch.works()
         self._absorb_history(engine, found, current)
         engine.scan = None
+        self._gather_history(engine)
         if not self._stop.is_set():
             self._knows_all = True
             self._show(engine)
+            self.shipper.start()
 
     def _absorb_history(
         self, engine: Engine, found: Sequence[Found], first: int
@@ -192,6 +198,19 @@ class Feeder:
             self._show(engine)
         if first < len(found):
             engine.complete(self.clock())
+
+    def _gather_history(self, engine: Engine) -> None:
+        """Read history for work, in small portions for the same reason."""
+        if not engine.ledger.writable:
+            return
+        from burnmon.live.gathering import behind, gather
+
+        for _ in gather(engine.ledger, behind(engine.ledger), PORTION):
+            if self._stop.is_set():
+                return
+            if self._wake.is_set():
+                self._absorb_touched(engine)
+                self._show(engine)
 
     def _step(self, engine: Engine) -> None:
         """Wait for a file event or the next tick, then bring everything up to date."""
@@ -220,6 +239,7 @@ class Feeder:
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
+        engine.gather(now)
         self._learn(engine, now)
 
     def _learn(self, engine: Engine, now: datetime) -> None:
@@ -252,6 +272,7 @@ class Feeder:
 
     def _show(self, engine: Engine) -> None:
         now = self.clock()
+        engine.commits = self.shipper.commits
         snapshot = self._told(engine.snapshot(now))
         self.post(snapshot)
         self._shown, self._failed_at = snapshot, None

@@ -6,7 +6,7 @@ was told of a file's session by the ledger holds here too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from burnmon.agents import AGENTS
@@ -21,9 +21,12 @@ READERS = {name: each.work_version for name, each in AGENTS.items() if each.work
 """Agents whose files tell of work, with the version of their reader."""
 
 
-def behind(ledger: Ledger) -> list[WorkFile]:
-    """Files that were not read for work as far as they were for requests."""
-    return ledger.work.behind(READERS)
+def behind(ledger: Ledger, paths: Iterable[str] | None = None) -> list[WorkFile]:
+    """Files that were not read for work as far as they were for requests.
+
+    ``paths`` leaves all others out.
+    """
+    return ledger.work.behind(READERS, paths)
 
 
 def gather(

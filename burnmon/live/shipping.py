@@ -96,6 +96,12 @@ class Shipping:
         known = self.known(start, end, only, progress)
         return review(day, self.settings.zone, known)
 
+    def repositories(self, start: datetime, end: datetime) -> list[Repository]:
+        """Those that sessions asked in during a span."""
+        places = self.ledger.projects(start, end)
+        found = (self._repository(moved(each, self.settings.paths)) for each in places)
+        return [each for each in found if each is not None]
+
     def known(
         self,
         start: datetime | None,

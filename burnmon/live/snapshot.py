@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from burnmon.day import Grade
 from burnmon.records import Credits, SessionState, Window
 
 
@@ -168,6 +169,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitEvent:
+    """A commit that sessions made, and what it cost."""
+
+    at: datetime
+    sha: str
+    subject: str
+    cost: Decimal | None
+    """Dollars on all days; None when nothing of it has a price."""
+    unpriced: int
+    """Requests left out of ``cost`` because no price is known."""
+    grade: Grade | None
+    """How sure the link is; None where no session made the commit."""
+    repo: str
+    """Last part of the repository's path."""
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something the person is told once, wherever they look."""
 
@@ -273,6 +292,8 @@ class Snapshot:
     """Lines seen, requests kept, duplicates dropped, lines skipped, in words."""
     credits: tuple[Credits, ...] = ()
     """Paid use beyond a plan's limits, by account; stated within the last day."""
+    commits: tuple[CommitEvent, ...] = ()
+    """Those of the last days, newest first."""
     alerts: tuple[Alert, ...] = ()
     """What this instance told within the last minute; a screen that missed a snapshot
     still finds in the next one what it has to signal."""

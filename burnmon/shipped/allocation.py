@@ -73,7 +73,9 @@ def spent_on(request: Request, price: Price) -> Spent:
     """What one request came to."""
     cost = price(request)
     total = request.usage.total
-    return Spent(cost or Decimal(0), 1, int(cost is None), total)
+    if cost is None:
+        return Spent(Decimal(0), 1, 1, total, total)
+    return Spent(cost, 1, 0, total)
 
 
 def _ms(request: Request) -> int:
@@ -101,12 +103,14 @@ def split(spent: Spent, weights: Sequence[float]) -> list[Spent]:
     heaviest = max(range(len(weights)), key=weights.__getitem__)
     costs = list(_shares(micros, weights))
     tokens = list(_shares(spent.tokens, weights))
+    unpriced = list(_shares(spent.unpriced_tokens, weights))
     return [
         Spent(
             costs[n] * MICRO + (rest if n == heaviest else 0),
             spent.requests if n == heaviest else 0,
             spent.unpriced if n == heaviest else 0,
             tokens[n],
+            unpriced[n],
         )
         for n in range(len(weights))
     ]

@@ -205,6 +205,7 @@ class Reckoning:
             link.share,
             spent.get((key, link.session_id), Spent()),
             self.whole.get((key, link.session_id), Spent()),
+            agent_lines(link.commit, [link]) if link.lines else None,
         )
 
     def reference(self, key: Key) -> str:

@@ -126,13 +126,14 @@ _Changed = tuple[Row | None, Row]
 class Ledger:
     """One open ledger. ``writable`` is false while another burnmon holds the lock."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, writes: bool = True) -> None:
         """Open or create the ledger at ``path``; ``None`` keeps it in memory.
 
+        ``writes``: whether to become its writer, if there is no other.
         Raises LedgerError when it cannot be used, naming the path and what to do.
         """
         self.path = path
-        self._lock = None if path is None else lock(path)
+        self._lock = lock(path) if path is not None and writes else None
         self.writable = path is None or self._lock is not None
         try:
             self._db = open_tables(path, self.writable)
@@ -221,6 +222,16 @@ class Ledger:
             (ms(since),),
         ).fetchall()
         return [(agent, account, _trail(text)) for agent, account, text in rows]
+
+    def projects(self, since: datetime, until: datetime) -> set[str]:
+        """Directories that requests of a span were made in."""
+        where, span = during(since, until)
+        rows = self._db.execute(
+            "SELECT DISTINCT project FROM circumstance WHERE id IN"
+            f" (SELECT circumstance FROM request WHERE {where})",
+            span,
+        ).fetchall()
+        return {self._text(row[0]) for row in rows}
 
     def titles(self, session_ids: Iterable[str]) -> dict[str, str]:
         """The newest title of each session that has one."""

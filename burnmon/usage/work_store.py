@@ -48,17 +48,23 @@ class WorkStore:
         self._db = db
         self._texts: dict[int, str] = {}
 
-    def behind(self, readers: Mapping[str, int]) -> list[WorkFile]:
+    def behind(
+        self, readers: Mapping[str, int], paths: Iterable[str] | None = None
+    ) -> list[WorkFile]:
         """Files with bytes that were not read for work, by agents' reader versions.
 
-        Those that changed last come first.
+        Those that changed last come first; ``paths`` leaves all others out.
         """
+        among = ""
+        if paths is not None:
+            among = f" AND file.id IN ({','.join(str(number(each)) for each in paths)})"
         rows = self._db.execute(
             "SELECT file.id, agent, account, path, file.trail, file.offset,"
             " coalesce(work_file.reader, 0), coalesce(work_file.offset, 0),"
             " work_file.tail, work_file.trail FROM file LEFT JOIN work_file USING (id)"
-            " WHERE work_file.id IS NULL OR work_file.offset != file.offset"
-            f" OR work_file.reader != {_reader_of(readers)} ORDER BY mtime_ns DESC"
+            " WHERE (work_file.id IS NULL OR work_file.offset != file.offset"
+            f" OR work_file.reader != {_reader_of(readers)}){among}"
+            " ORDER BY mtime_ns DESC"
         ).fetchall()
         return [_work_file(row) for row in rows if row[1] in readers]
 
