@@ -228,6 +228,7 @@ COMMANDS = {
                     "project",
                     "branch",
                     "agent",
+                    "issue",
                 ),
                 "day",
             ),

@@ -10,7 +10,7 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,16 +19,13 @@ from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.day import CommitRow, Evidence, Rest, Spent
-from burnmon.live.shipping import Shipping
+from burnmon.live.shipping import FIRST, LAST, Shipping
 from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.reckoning import Reckoning, total
 from burnmon.shipped.repositories import repository_of
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
-
-FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-LAST = datetime(3000, 1, 1, tzinfo=UTC)
 
 
 class Answer(NamedTuple):

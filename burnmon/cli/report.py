@@ -7,6 +7,7 @@ JSON document. What a price is unknown for is said, never counted as nothing.
 from __future__ import annotations
 
 import shutil
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from burnmon import cli, text
-from burnmon.cli.catchup import caught_up
+from burnmon.cli.catchup import Progress, caught_up, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.records import UsageError
@@ -50,8 +51,12 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
         args.by, settings.zone, args.agent or "", args.project or "", settings.paths
     )
     prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
-    with caught_up(settings, now) as (ledger, _):
-        answer = ask(ledger, question, prices, (args.since, args.until))
+    span = args.since, args.until
+    if args.by == "issue":
+        answer = ask_by_issue(settings, question, prices, span, now)
+    else:
+        with caught_up(settings, now) as (ledger, _):
+            answer = ask(ledger, question, prices, span)
     if args.json:
         print_document(now, document(answer))
     else:
@@ -78,6 +83,44 @@ def ask(
 ) -> Answer:
     """The answer from one ledger; ``span`` ends before its second instant."""
     sums = ledger.sums(question.columns, *prices.cuts(ledger.models()), *span)
+    return _answer(ledger, question, prices, span, report(sums, question, prices))
+
+
+def ask_by_issue(
+    settings: Settings,
+    question: Question,
+    prices: PriceTable,
+    span: tuple[datetime | None, datetime | None],
+    now: datetime,
+) -> Answer:
+    """The answer for issues, which needs the repositories as well."""
+    # Loaded here: no other report reads git.
+    from burnmon.live.shipping import FIRST, LAST, Shipping
+    from burnmon.shipped.issues import by_issue
+    from burnmon.shipped.reckoning import Reckoning
+
+    progress = Progress(sys.stderr)
+    with gathered(settings, now) as ledger:
+        shipping = Shipping(settings, ledger, prices)
+        reckoning = Reckoning(shipping.known(*span, progress=progress.commits))
+        progress.end()
+        whole = span[0] or FIRST, span[1] or LAST
+        found = by_issue(
+            reckoning,
+            whole,
+            prices,
+            lambda each: question.wants(each.agent, each.project),
+        )
+        return _answer(ledger, question, prices, span, found)
+
+
+def _answer(
+    ledger: Ledger,
+    question: Question,
+    prices: PriceTable,
+    span: tuple[datetime | None, datetime | None],
+    found: Report,
+) -> Answer:
     extras = [
         each
         for each in ledger.extras(*span)
@@ -86,7 +129,7 @@ def ask(
     return Answer(
         question,
         *span,
-        report(sums, question, prices),
+        found,
         of_requests(extras, prices),
         ledger.dedup(),
         prices,

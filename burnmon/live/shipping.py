@@ -34,8 +34,9 @@ PAST = timedelta(days=31)
 """How long before a commit its lines may have been written, and a day more."""
 LATELY = timedelta(days=3)
 """Repositories are looked at whose sessions worked this long before a day, or on it."""
-NEVER = datetime(3000, 1, 1, tzinfo=UTC)
-"""No commit is younger."""
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(3000, 1, 1, tzinfo=UTC)
+"""Before all and after all."""
 LARGEST = 2 << 20
 """Bytes of a file beyond which nobody looks for lines in it."""
 
@@ -324,7 +325,7 @@ def _path(repository: Repository) -> str:
 def _first(facts: _Facts) -> datetime:
     """A day before the first edit or call; nothing older can be linked."""
     ats = [each.at for some in (facts.edits[:1], facts.calls[:1]) for each in some]
-    first = datetime.fromtimestamp(min(ats) / 1000, UTC) if ats else NEVER
+    first = datetime.fromtimestamp(min(ats) / 1000, UTC) if ats else LAST
     return first - timedelta(days=1)
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from burnmon.day import GROUPS, Asked, Day, Group
 from burnmon.shipped.allocation import Charge
-from burnmon.shipped.fate import reference_in
+from burnmon.shipped.issues import issue_of
 from burnmon.shipped.reckoning import Known, Reckoning, total
 from burnmon.work import Edit
 
@@ -75,11 +75,7 @@ class _Groups:
             return self._reckoning.known.place(request.project) or request.project
         if kind == "branch":
             return request.branch
-        key = self._reckoning.key_of(charge)
-        if key is not None:
-            return self._reckoning.reference(key)
-        about = self._reckoning.about(request.session_id)
-        return reference_in(request.branch) or about.reference
+        return issue_of(self._reckoning, charge)
 
     def _grouped(self, key: str, charges: Sequence[Charge]) -> Group:
         changes = {self._reckoning.key_of(each) for each in charges}

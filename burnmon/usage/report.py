@@ -72,6 +72,7 @@ KINDS: dict[str, Kind] = {
     "model": Kind("model"),
     "project": Kind("project"),
     "branch": Kind("branch"),
+    "issue": Kind("branch"),  # and by the commits that requests were made for
     "agent": Kind("agent"),
 }
 """Every way to cut a report; times other than the day follow from it."""
@@ -138,21 +139,29 @@ def report(sums: Iterable[Sum], question: Question, prices: PriceTable) -> Repor
 
 def of_requests(requests: Iterable[Request], prices: PriceTable) -> Row:
     """What single requests come to, each by its own price."""
-    parts = []
-    for each in requests:
-        alone = Sum(
-            (),
-            each.model,
-            each.terms,
-            each.at,
-            each.usage.prompt,
-            each.usage,
-            each.web_searches,
-            1,
-            int(each.incomplete),
-        )
-        parts.append(_Part(each.agent, each.project, alone, _cost(alone, prices)))
-    return _row("", parts)
+    return _row("", [_alone(each, prices) for each in requests])
+
+
+def unpriced_models(
+    requests: Iterable[Request], prices: PriceTable
+) -> tuple[tuple[str, int], ...]:
+    """Models without a price and their requests, most requests first."""
+    return _unpriced([_alone(each, prices) for each in requests])
+
+
+def _alone(request: Request, prices: PriceTable) -> _Part:
+    alone = Sum(
+        (),
+        request.model,
+        request.terms,
+        request.at,
+        request.usage.prompt,
+        request.usage,
+        request.web_searches,
+        1,
+        int(request.incomplete),
+    )
+    return _Part(request.agent, request.project, alone, _cost(alone, prices))
 
 
 def moved(project: str, paths: Sequence[tuple[str, str]]) -> str:
