@@ -71,7 +71,9 @@ def branch_of(commit: Commit, history: History) -> str:
 _KEY = re.compile(r"(?:^|[^A-Za-z0-9])([A-Z][A-Z0-9]{1,9})-(\d{1,6})(?![A-Za-z0-9])")
 _SMALL_KEY = re.compile(r"(?:^|/)([a-z]{2,10})-(\d{1,6})(?![A-Za-z0-9])")
 """A key as branches spell it; further on in a name it is a word with a number."""
-_NUMBER = re.compile(r"(?:^|/)(?:(?:issue|gh|pr)[-_/]?)?(\d{1,6})(?:[-_]|$)")
+_NUMBER = re.compile(
+    r"(?:^|/)(?!20\d\d-[01]\d)(?:(?:issue|gh|pr)[-_/]?)?(\d{1,6})(?:[-_]|$)"
+)
 _NO_KEYS = frozenset(
     "feat feature fix bug chore docs test try take part phase step stage release"
     " version rc patch issue gh pr round attempt day week sprint draft wip".split()
@@ -80,9 +82,9 @@ _NO_KEYS = frozenset(
 
 def reference_in(branch: str) -> str:
     """The issue that a branch is named after; empty if it is after none."""
-    if named := _KEY.search(branch) or _SMALL_KEY.search(branch):
-        if named[1].lower() not in _NO_KEYS:
-            return f"{named[1].upper()}-{named[2]}"
+    named = _KEY.search(branch) or _SMALL_KEY.search(branch)
+    if named and named[1].lower() not in _NO_KEYS:
+        return f"{named[1].upper()}-{named[2]}"
     if numbered := _NUMBER.search(branch):
         return f"#{numbered[1]}"
     return ""
