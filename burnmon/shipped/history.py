@@ -242,8 +242,8 @@ class _Reading:
 
     def _main_tips(self) -> list[str]:
         """The main branch, here and on its remote."""
-        name = graph.branch_name(self._repository.main)
-        names = (self._repository.main, f"refs/heads/{name}")
+        main = self._repository.main
+        names = {main, f"refs/heads/{graph.branch_name(main)}"} if main else set()
         return [self._refs[each] for each in names if each in self._refs]
 
     def _noted_by_ai(self) -> set[str]:

@@ -17,6 +17,9 @@ _LINE = re.compile(
 _AMEND = "commit (amend):"
 _STEP = re.compile(r"^(?:rebase|pull)\b[^():]*\(([a-z]+)\):? ?(.*)$")
 _TAKEN = frozenset(("pick", "reword", "edit", "continue"))
+_LONGEST = 1000
+"""Commits of a branch that are looked through for what was rebased."""
+_MADE_TO_FOLD = re.compile(r"^(?:(?:fixup|squash|amend)! )+")
 _FOLDED = frozenset(("fixup", "squash"))
 
 
@@ -75,33 +78,37 @@ def _rebased(
     tip: str, steps: list[tuple[str, str, Entry]], known: Mapping[str, Header]
 ) -> Iterator[tuple[str, str]]:
     """What a rebase made of the commits below the old tip."""
-    left = _line(tip, known, {entry.new for _, _, entry in steps})
-    for verb, words, entry in steps:
+    kept = _line(steps[-1][2].new, known, set()) if steps else []
+    left = _line(tip, known, {each.sha for each in kept})
+    unclear: list[str] = []
+    for verb, subject, entry in steps:
+        old: Header | None = None
         if verb in _FOLDED:
             yield entry.old, entry.new
-            old = next((each for each in left if each.subject == words), None)
-        elif verb in _TAKEN and entry.new in known:
-            new = known[entry.new]
+            old = next((each for each in left if _folds(each, subject)), None)
+            unclear += [] if old else [entry.new]
+        elif verb in _TAKEN and (new := known.get(entry.new)):
             old = next((each for each in left if _same(each, new)), None)
-        else:
-            continue
         if old is not None:
             left.remove(old)
-            if old.sha != entry.new:
-                yield old.sha, entry.new
+            yield old.sha, entry.new
+    if len(unclear) == len(left):  # nothing was dropped: they come in their order
+        yield from zip((each.sha for each in left), unclear, strict=True)
 
 
 def _line(tip: str, known: Mapping[str, Header], end: set[str]) -> list[Header]:
-    """Commits from a tip along first parents, up to what is not known."""
+    """Commits below a tip along first parents, oldest first."""
     found: list[Header] = []
     while tip in known and tip not in end and len(found) < _LONGEST:
         found.append(known[tip])
         tip = next(iter(known[tip].parents), "")
-    return found
+    return found[::-1]
 
 
-_LONGEST = 1000
-"""Commits of a branch that are looked through for what was rebased."""
+def _folds(commit: Header, subject: str) -> bool:
+    """Whether a commit was made to go into the one with a subject."""
+    target = _MADE_TO_FOLD.sub("", commit.subject)
+    return target == subject != commit.subject
 
 
 def _same(one: Header, other: Header) -> bool:
