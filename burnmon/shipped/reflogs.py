@@ -85,6 +85,7 @@ def _rebased(
         old: Header | None = None
         if verb in _FOLDED:
             yield entry.old, entry.new
+            left = [each for each in left if each.sha != entry.old]
             old = next((each for each in left if _folds(each, subject)), None)
             unclear += [] if old else [entry.new]
         elif verb in _TAKEN and (new := known.get(entry.new)):
