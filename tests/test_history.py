@@ -542,6 +542,19 @@ def test_damaged_cache(repo: Repo, tmp_path: Path, damage: str) -> None:
     assert subjects(history(repo.path, 0, cache)) == ["Begin"]
 
 
+def test_read_on(repo: Repo) -> None:
+    """Readings that go on see what is new, and further back when asked to."""
+    repository = repository_of(repo.path)
+    assert repository is not None
+    with Histories(None) as histories:
+        assert subjects(histories.read(repository, BEGIN + 61)) == []
+        repo.write("b.py", code(4)).commit("Next")
+        assert subjects(histories.read(repository, BEGIN + 61)) == ["Next"]
+        both = histories.read(repository, 0)
+    assert subjects(both) == ["Begin", "Next"]
+    assert all(each.read for each in commits(both).values())
+
+
 def test_interrupted(repo: Repo, tmp_path: Path) -> None:
     """What was read before an interruption is not read again."""
     for number in range(150):

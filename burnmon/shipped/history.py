@@ -25,7 +25,7 @@ from burnmon.shipped.commits import (
     Repository,
 )
 from burnmon.shipped.git import GitFailed, ObjectReader, Objects, objects
-from burnmon.shipped.history_cache import HistoryCache
+from burnmon.shipped.history_cache import Held, HistoryCache
 from burnmon.shipped.patch_reading import large, read_patches
 from burnmon.shipped.repositories import position, repository_of
 
@@ -46,6 +46,7 @@ class Histories:
 
     def __init__(self, path: Path | None) -> None:
         self._cache = HistoryCache(path)
+        self._held: dict[str, tuple[int, Held]] = {}
 
     def close(self) -> None:
         """Give the file back."""
@@ -75,14 +76,27 @@ class Histories:
         """
         if not Path(repository.git_dir).is_dir():
             raise HistoryError(f"{repository.git_dir}: is gone")
+        held = self._known(repository, since)
         with objects(repository) as seen:
-            reading = _Reading(repository, since, seen, self._cache)
+            reading = _Reading(repository, since, seen, self._cache, held)
             try:
                 reading.walk(progress)
                 reading.patches(progress)
             except _Interrupted:
                 reading.complete = False
             return reading.history()
+
+    def _known(self, repository: Repository, since: int) -> Held:
+        """What is known already; readings add to it, and the next one need not load."""
+        git_dir = repository.git_dir
+        packs = repositories.packs(Path(git_dir))
+        if not self._cache.arrived(git_dir, packs) and git_dir in self._held:
+            loaded_since, held = self._held[git_dir]
+            if loaded_since <= since:
+                return held
+        held = self._cache.held(git_dir, since)
+        self._held[git_dir] = since, held
+        return held
 
 
 class _Interrupted(Exception):
@@ -93,7 +107,12 @@ class _Reading:
     """One reading of one repository."""
 
     def __init__(
-        self, repository: Repository, since: int, seen: Objects, cache: HistoryCache
+        self,
+        repository: Repository,
+        since: int,
+        seen: Objects,
+        cache: HistoryCache,
+        held: Held,
     ) -> None:
         git_dir = Path(repository.git_dir)
         self._repository = repository
@@ -108,8 +127,6 @@ class _Reading:
         self._logged = reflogs.named(self._logs)
         self._logged |= reflogs.named(repositories.branch_logs(git_dir))
         self._ends = repositories.boundary(git_dir)
-        cache.arrived(repository.git_dir, repositories.packs(git_dir))
-        held = cache.held(repository.git_dir, since)
         self._headers = held.headers
         self._files = held.files
         self._walked: dict[str, Header] = {}

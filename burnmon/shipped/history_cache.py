@@ -123,11 +123,14 @@ class HistoryCache:
                 rows,
             )
 
-    def arrived(self, git_dir: str, packs: str) -> None:
-        """Forget what was missing once ``packs``, the objects there are, changed."""
+    def arrived(self, git_dir: str, packs: str) -> bool:
+        """Forget what was missing once ``packs``, the objects there are, changed.
+
+        Whether it had to be.
+        """
         known = self._rows("SELECT packs FROM repository WHERE path = ?", (git_dir,))
         if known == [(packs,)]:
-            return
+            return False
         with self._writing():
             self._db.execute(
                 "DELETE FROM patch WHERE missing AND id IN ("
@@ -140,6 +143,7 @@ class HistoryCache:
                 " ON CONFLICT (path) DO UPDATE SET packs = excluded.packs",
                 (git_dir, packs),
             )
+        return True
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
