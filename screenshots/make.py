@@ -17,6 +17,7 @@ from typing import NamedTuple
 import resvg_py
 
 from burnmon import demo
+from burnmon.day import Days
 from burnmon.live.snapshot import Health, Place, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
@@ -58,19 +59,22 @@ PICTURES = (
     Picture("burn-60x20", (60, 20)),
     Picture("burn-100x8", (100, 8)),
     Picture("explain", (120, 36), ("1", "enter")),
+    Picture("shipped", (120, 36), ("d",)),
+    Picture("shipped-80x24", (80, 24), ("d",)),
+    Picture("evidence", (80, 24), ("d", "enter")),
     Picture("light", (120, 36), theme="burnmon-light"),
     Picture("no-data", (80, 24), snapshot=nothing_yet),
 )
 
 
 def fed_once(snapshot: Snapshot, theme: str) -> BurnApp:
-    """The live screen over one snapshot: no thread, no clock."""
+    """The live screen over one snapshot and the recorded days: no thread, no clock."""
 
     def feed(post: Callable[[Snapshot], None]) -> Callable[[], None]:
         post(snapshot)
         return lambda: None
 
-    return BurnApp(feed, theme=theme)
+    return BurnApp(feed, Days(demo.ask_day, lambda day: ""), theme=theme)
 
 
 async def svg_of(picture: Picture) -> str:

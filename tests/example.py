@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from burnmon.day import Asked, CommitRow, Day, Evidence, Group, Rest, Spent
 from burnmon.live.snapshot import (
     Burn,
     Cache,
     Chart,
+    CommitEvent,
     Event,
     Health,
     Held,
@@ -261,7 +264,6 @@ def sessions() -> tuple[SessionRow, ...]:
 def events() -> tuple[Event, ...]:
     """Newest first."""
     return (
-        Event(NOW - minutes(1), "note", "a1b2c3d fix: merge stale limit echoes", "api"),
         Event(
             NOW - minutes(4),
             "warning",
@@ -275,6 +277,22 @@ def events() -> tuple[Event, ...]:
         ),
         Event(NOW - minutes(55), "note", "context compacted, 168 k → 31 k", "docs"),
         Event(NOW - minutes(1400), "note", "Claude 5h starts anew", ""),
+    )
+
+
+def commits() -> tuple[CommitEvent, ...]:
+    """One that its session made."""
+    return (
+        CommitEvent(
+            at=NOW - minutes(1),
+            sha="a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+            subject="fix: merge stale limit echoes",
+            cost=Decimal("3.18"),
+            unpriced=0,
+            grade="exact",
+            repo="api",
+            branch="feat/limits",
+        ),
     )
 
 
@@ -315,6 +333,7 @@ def snapshot() -> Snapshot:
         ),
         prices="prices of 2026-11-10, shipped with burnmon",
         unpriced_models=("acme-large-2",),
+        commits=commits(),
         totals=("52,118 lines seen", "9,204 requests kept, 3,911 duplicates dropped"),
     )
 
@@ -357,6 +376,7 @@ def one_session() -> Snapshot:
         sessions=sessions()[:1],
         limits=limits()[1:2],
         events=(),
+        commits=(),
         unpriced_models=(),
         burn=replace(burn(), unpriced_today=0),
     )
@@ -446,3 +466,137 @@ def empty() -> Snapshot:
         ),
         unpriced_models=(),
     )
+
+
+def spent(cost: str, requests: int = 10, unpriced: int = 0) -> Spent:
+    """Money for some requests, each of a thousand tokens."""
+    tokens = 1000 * requests
+    return Spent(Decimal(cost), requests, unpriced, tokens, 1000 * unpriced)
+
+
+def commit(at: float, subject: str, paid: Spent, **other: Any) -> CommitRow:
+    """A commit made so many minutes ago by one session, unless said otherwise."""
+    row = CommitRow(
+        repo="/home/sam/code/api",
+        sha=f"{int(at):07x}" + "0" * 33,
+        subject=subject,
+        committed_at=NOW - minutes(at),
+        branch="main",
+        author="",
+        reference="",
+        state="on_main",
+        state_words="",
+        grade="exact",
+        agent_lines=96,
+        added=100,
+        removed=14,
+        spent=paid,
+        whole=paid,
+    )
+    row = replace(row, **other)
+    if row.grade is None or row.evidence:
+        return row
+    return replace(row, evidence=(evidence(row),))
+
+
+def evidence(row: CommitRow) -> Evidence:
+    """Why a session is linked with a commit."""
+    assert row.grade is not None
+    return Evidence(
+        agent="claude",
+        session_id="5f2a77c0-1111-4000-8000-000000000001",
+        title="Merge stale limit echoes",
+        tier={"exact": "proof", "likely": "content", "possible": "possible"}[row.grade],
+        grade=row.grade,
+        confidence={"exact": 1.0, "likely": 0.97, "possible": 0.4}[row.grade],
+        words=("git commit of the session printed the commit's name",),
+        share=row.agent_share,
+        spent=row.spent,
+        whole=row.whole,
+        lines=row.agent_lines,
+    )
+
+
+def day_commits() -> tuple[CommitRow, ...]:
+    """One of each kind, by time."""
+    web = {"repo": "/home/sam/code/web"}
+    yesterday = {"of_day": False, "whole": spent("4.20", 44)}
+    return (
+        commit(1100, "feat: the day before", spent("0.400002", 3), **yesterday),
+        commit(300, "refactor: ledger", spent("4.020001", 40), grade="likely"),
+        commit(
+            240,
+            "feat: forecast band",
+            spent("9.754", 80),
+            reference="#398",
+            state="reverted",
+            state_words="reverted by 1a2b3c4",
+        ),
+        commit(130, "chore: release", Spent(), grade=None, agent_lines=0),
+        commit(90, "fix: a guess", Spent(), grade="possible", **web),
+        commit(60, "try: another ranker", spent("0", 12, 12), **web),
+        commit(
+            1,
+            "fix: merge stale limit echoes",
+            spent("3.183", 30),
+            reference="#412",
+            state="not_merged",
+            branch="feat/limits",
+        ),
+    )
+
+
+def rests() -> tuple[Rest, ...]:
+    """One for each reason."""
+    api, web, session = "/home/sam/code/api", "/home/sam/code/web", ("5f2a77c0",)
+    files = ("limits.py", "take.py", "tests/test_limits.py")
+    notes = "/home/sam/notes"
+    return (
+        Rest("uncommitted", api, "feat/limits", spent("4.011", 20), files, session),
+        Rest("no_edits", web, "main", spent("3.2", 18), (), session),
+        Rest("discarded", api, "main", spent("1.5049", 9), (), session),
+        Rest("elsewhere", api, "main", spent("0.3", 2), (), session),
+        Rest("no_repo", notes, "", spent("0.004", 5, 3), (), session),
+    )
+
+
+def groups_of(total: Spent) -> dict[str, tuple[Group, ...]]:
+    """The day by branch and hour, in two groups each."""
+    part = spent("12.5", 70)
+    left = Spent(
+        total.cost - part.cost,
+        total.requests - part.requests,
+        total.unpriced,
+        total.tokens - part.tokens,
+        total.unpriced_tokens,
+    )
+    named = {"branch": ("api main", ""), "hour": ("09:00", "14:00")}
+    return {
+        kind: (Group(one, part, 4, minutes(190)), Group(other, left, 0))
+        for kind, (one, other) in named.items()
+    }
+
+
+def day(**other: Any) -> Day:
+    """A Tuesday with every kind of commit, and money left in none."""
+    found, left = day_commits(), rests()
+    total = Spent()
+    for part in [each.spent for each in found] + [each.spent for each in left]:
+        total = total.plus(part)
+    made = Day(
+        day=NOW.date(),
+        zone=ZONE,
+        spent=total,
+        commits=found,
+        rests=left,
+        groups=groups_of(total),
+        edits=Asked(120, 5, 2),
+        cache_read=0.961,
+        notes=("web: a shallow clone, older commits cannot be seen",),
+    )
+    return replace(made, **other)
+
+
+def empty_day() -> Day:
+    """A Tuesday on which nothing happened."""
+    return Day(NOW.date(), ZONE, Spent(), (), (), {}, Asked(), None)

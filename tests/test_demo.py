@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import tomllib
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ import pytest
 from burnmon import alert_settings, demo
 from burnmon.cli.commands import COMMANDS
 from burnmon.config import KEYS
+from burnmon.day import GROUPS, Day, DayAnswer, Refused, Spent
 from burnmon.frame import once
 from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
-from burnmon.tui.keys import BINDINGS
+from burnmon.tui.keys import BINDINGS, DAY_BINDINGS
 
 README = Path(__file__).parent.parent / "README.md"
 KEY_NAMES = {
@@ -195,6 +196,61 @@ def test_ends_calmly() -> None:
     assert not late.burn.cost_per_minute
 
 
+def asked(wish: date | str) -> DayAnswer:
+    """What the demo answers for a day."""
+    found: list[DayAnswer] = []
+    demo.ask_day(wish, found.append)
+    (answer,) = found
+    return answer
+
+
+@pytest.mark.parametrize("ago", range(9))
+def test_every_day_adds_up(ago: int) -> None:
+    """Commits and rests of every recorded day are the whole of it, to the digit."""
+    day = asked(f"{ago}d")
+    assert isinstance(day, Day)
+    assert day.adds_up
+    for groups in day.groups.values():
+        assert sum(each.spent.cost for each in groups) == day.spent.cost
+    assert len(day.groups) == len(GROUPS)
+
+
+def test_shipped_day(shown: Snapshot) -> None:
+    """Today's day has every kind of end that money can come to, and Burn's sum."""
+    day = asked("today")
+    assert isinstance(day, Day)
+    assert f"{day.spent.cost:.2f}" == f"{shown.burn.cost_today:.2f}"
+    assert day.spent.unpriced == shown.burn.unpriced_today
+    assert {each.state for each in day.commits} == {
+        "on_main",
+        "not_merged",
+        "reverted",
+    }
+    assert {each.grade for each in day.commits} == {"exact", "likely", None}
+    assert {each.reason for each in day.rests} == {
+        "uncommitted",
+        "discarded",
+        "no_edits",
+        "no_repo",
+    }
+
+
+def test_shipped_today_only() -> None:
+    """Words that name no day are refused, and a day to come is empty."""
+    assert isinstance(asked("soon"), Refused)
+    later = asked("2030-01-01")
+    assert isinstance(later, Day)
+    assert later.spent == Spent()
+
+
+def test_a_commit_appears(shown: Snapshot) -> None:
+    """Within a minute a commit is made, and costs what its session spent for it."""
+    before, after_it = shown.commits, after(60).commits
+    assert after_it[1:] == before
+    assert after_it[0].subject == "fix: an empty cart has no total"
+    assert after_it[0].cost
+
+
 def test_deterministic(shown: Snapshot) -> None:
     """Two machines at the same instant show the same picture."""
     again = demo.snapshot()
@@ -262,6 +318,14 @@ def test_readme_keys() -> None:
     """The README's table of keys names the keys there are, and no others."""
     told = re.findall(r"`([^`]+)`", first_cells(section("Keys")))
     keys = [key for binding in BINDINGS for key in binding.key.split(",")]
+    assert sorted(told) == sorted(KEY_NAMES.get(key, key) for key in keys)
+
+
+def test_readme_keys_of_the_day() -> None:
+    """So does the table of the screen of a day."""
+    table = section("Shipped").split("| key | does |")[1]
+    told = re.findall(r"`([^`]+)`", first_cells(f"| key | does |{table}"))
+    keys = [key for binding in DAY_BINDINGS for key in binding.key.split(",")]
     assert sorted(told) == sorted(KEY_NAMES.get(key, key) for key in keys)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import example
 import pytest
 
+from burnmon.day import DayAnswer, Days, PostDay, Reading
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.app import BurnApp
 from burnmon.tui.feed import Post
@@ -42,14 +44,18 @@ class Lean(BurnApp):
         return svg.replace("&#160;", "\xa0")
 
 
-def showing(snapshot: Snapshot) -> BurnApp:
-    """The live screen, fed with one snapshot."""
+def showing(snapshot: Snapshot, answer: DayAnswer | None = None) -> BurnApp:
+    """The live screen, fed with one snapshot, and one answer to any day."""
 
     def feed(post: Post) -> Callable[[], None]:
         post(snapshot)
         return lambda: None
 
-    return Lean(feed, theme="burnmon")
+    def ask(wish: date | str | None, post: PostDay) -> None:
+        if wish is not None and answer is not None:
+            post(answer)
+
+    return Lean(feed, Days(ask, lambda day: "burnmon.md"), theme="burnmon")
 
 
 SIZES = {
@@ -102,3 +108,25 @@ def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = showing(example.snapshot())
     assert snap_compare(app, terminal_size=(80, 24))
+
+
+@pytest.mark.parametrize("size", list(SIZES.values())[1:], ids=list(SIZES)[1:])
+def test_shipped(snap_compare: Any, size: tuple[int, int]) -> None:
+    """At every size the commits come first, and the proof of the sum is there."""
+    app = showing(example.snapshot(), example.day())
+    assert snap_compare(app, press=["d"], terminal_size=size)
+
+
+DAYS: dict[str, tuple[DayAnswer, list[str]]] = {
+    "evidence": (example.day(), ["d", "enter"]),
+    "waiting": (Reading("the history of api", 400, 1640), ["d"]),
+    "empty": (example.empty_day(), ["d"]),
+    "picking": (example.day(), ["d", "d", "3"]),
+}
+
+
+@pytest.mark.parametrize(("answer", "keys"), DAYS.values(), ids=DAYS.keys())
+def test_days(snap_compare: Any, answer: DayAnswer, keys: list[str]) -> None:
+    """Every state of a day says in words what it is."""
+    app = showing(example.snapshot(), answer)
+    assert snap_compare(app, press=keys, terminal_size=(100, 30))

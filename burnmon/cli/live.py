@@ -15,6 +15,7 @@ from argparse import Namespace
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from burnmon import cli
@@ -24,6 +25,7 @@ from burnmon.records import LedgerError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from burnmon.day import AskDay
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
     from burnmon.tui.app import BurnApp
@@ -64,15 +66,18 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
             )
     # The recorded day brings its own zone, unless one was asked for.
     zone = None if args.demo and not args.timezone else settings.zone
-    return _show(settings, _feed(args, settings), zone)
+    return _show(settings, *_sources(args, settings), zone)
 
 
-def _show(settings: Settings, feed: Feed, zone: str | None) -> int:
+def _show(settings: Settings, feed: Feed, ask: AskDay, zone: str | None) -> int:
+    from burnmon.cli.review import written
+    from burnmon.day import Days
     from burnmon.tui.app import BurnApp
 
+    days = Days(ask, lambda day: written(day, Path.cwd()))
     theme = settings.theme or None
     tmux = bool(os.environ.get("TMUX"))
-    app = BurnApp(feed, mouse=settings.mouse, theme=theme, zone=zone, tmux=tmux)
+    app = BurnApp(feed, days, mouse=settings.mouse, theme=theme, zone=zone, tmux=tmux)
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
@@ -102,19 +107,23 @@ def _left_on_signals(app: BurnApp) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _feed(args: Namespace, settings: Settings) -> Feed:
+def _sources(args: Namespace, settings: Settings) -> tuple[Feed, AskDay]:
+    """What posts snapshots, and what answers for days."""
     if args.demo:
         from burnmon import demo
 
-        return demo.feed
+        return demo.feed, demo.ask_day
     from burnmon.live.feeder import Feeder, utc_now
 
-    if not settings.poll_usage:
-        return lambda post: Feeder(settings, post).start()
-    from burnmon.live.polling import Polling
+    feeders: list[Feeder] = []
 
     def begin(post: Callable[[Snapshot], None]) -> Callable[[], None]:
-        ends = (Polling(settings, utc_now).start(), Feeder(settings, post).start())
+        feeders.append(Feeder(settings, post))
+        ends = [feeders[-1].start()]
+        if settings.poll_usage:
+            from burnmon.live.polling import Polling
+
+            ends.insert(0, Polling(settings, utc_now).start())
 
         def end() -> None:
             for each in ends:
@@ -122,7 +131,7 @@ def _feed(args: Namespace, settings: Settings) -> Feed:
 
         return end
 
-    return begin
+    return begin, lambda wish, post: feeders[-1].shipper.ask(wish, post)
 
 
 def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:

@@ -9,9 +9,9 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from burnmon.day import day_named
 from burnmon.records import UsageError
 
-_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 _AGE = re.compile(r"(\d{1,5})([hdw])", re.ASCII)
 _UNITS = {
     "h": timedelta(hours=1),
@@ -47,19 +47,9 @@ def _edge(flag: str, text: str, now: datetime, zone: str) -> tuple[datetime, dat
         if age := _AGE.fullmatch(word):
             at = now.astimezone(UTC) - int(age[1]) * _UNITS[age[2]]
             return at, at
-        day = _day(word, now.astimezone(ZoneInfo(zone)).date())
+        day = day_named(word, now.astimezone(ZoneInfo(zone)).date())
         if day:
             return midnight(day, zone), midnight(day + timedelta(days=1), zone)
     except (ValueError, OverflowError):
         pass
     raise UsageError(f"{flag} {_TAKES}, not {text!r}")
-
-
-def _day(word: str, today: date) -> date | None:
-    if word == "today":
-        return today
-    if word == "yesterday":
-        return today - timedelta(days=1)
-    if stated := _DATE.fullmatch(word):
-        return date(*(int(part) for part in stated.groups()))
-    return None

@@ -10,11 +10,15 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
+from burnmon.day import DAY_TAKES, PostDay, Refused, day_named
 from burnmon.demo import day
-from burnmon.demo.script import BUDGETS, START, ZONE
+from burnmon.demo.script import BUDGETS, START, TODAY, ZONE, instant
+from burnmon.demo.shipped import Recorded
 from burnmon.live.headroom import Accounts, learn_from
+from burnmon.live.shipper import commit_events
 from burnmon.live.snapshot import Health, Place, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
@@ -26,7 +30,7 @@ from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned
 from burnmon.usage.stretches import Series, stretches
 
-__all__ = ["START", "ZONE", "Recording", "feed", "snapshot"]
+__all__ = ["START", "ZONE", "Recording", "ask_day", "feed", "snapshot"]
 
 TICK = timedelta(seconds=1)
 PLACES = (
@@ -43,7 +47,10 @@ class Recording:
         self._instants = [each.at for each in self._requests]
         self._past = day.past_readings()
         self._experiences = _judged(self._past)
-        self._tally = Tally(pricing.load())
+        prices = pricing.load()
+        self._tally = Tally(prices)
+        whole_day = Recorded(self._requests, prices, instant("23:59")).day(TODAY)
+        self._commits = commit_events(whole_day.commits)
         self._loaded = 0
 
     def at(self, now: datetime) -> Snapshot:
@@ -68,7 +75,8 @@ class Recording:
             budgets=budget_windows(BUDGETS, self._tally.projects, (), ZONE, now),
             experiences=self._experiences,
         )
-        return take(known, self._tally, now)
+        commits = tuple(each for each in self._commits if each.at <= now)
+        return replace(take(known, self._tally, now), commits=commits)
 
     def _learned(
         self,
@@ -94,6 +102,17 @@ def _judged(past: Iterable[LimitReading]) -> dict[Series, Experience]:
 def snapshot(at: datetime = START) -> Snapshot:
     """The day at one instant."""
     return Recording().at(at)
+
+
+def ask_day(wish: date | str | None, post: PostDay) -> None:
+    """Answer at once with a recorded day, as it stands when the demo sets in."""
+    if wish is None:
+        return
+    found = wish if isinstance(wish, date) else day_named(wish, TODAY)
+    if found is None:
+        post(Refused(f"{DAY_TAKES}, not {wish!r}"))
+    else:
+        post(Recorded(day.requests(), pricing.load(), START).day(found))
 
 
 def feed(post: Callable[[Snapshot], None]) -> Callable[[], None]:

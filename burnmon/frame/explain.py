@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from textwrap import wrap
 
+from burnmon.frame.events import committed_cost
 from burnmon.frame.limits import outcome, resets, spent, used, verdict
 from burnmon.frame.segments import Line, Segment
 from burnmon.frame.session_cells import Place, doing
@@ -16,13 +17,14 @@ from burnmon.frame.view import (
     Scene,
     chosen_in,
     event_key,
+    events_of,
     position,
     selected_limit,
     selected_session,
 )
-from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
+from burnmon.live.snapshot import CommitEvent, Event, LimitRow, SessionRow, Snapshot
 from burnmon.records import Window
-from burnmon.text import ago, clock, money, out_of, plain, rate, span, tokens
+from burnmon.text import ago, cells, clock, money, out_of, plain, rate, span, tokens
 
 Facts = list[tuple[str, str]]
 _NAME = 14
@@ -34,9 +36,9 @@ def explained(scene: Scene, width: int) -> list[Line]:
     """What is known about the selected row, and about all figures, ``width`` wide."""
     title, facts = _subject(scene)
     page: list[Line] = [[Segment(title, "strong accent")], []]
-    page += _facts(facts, width)
+    page += in_two_columns(facts, width)
     page += [[], [Segment("All figures", "title")]]
-    return page + _facts(_sources(scene.latest), width)
+    return page + in_two_columns(_sources(scene.latest), width)
 
 
 def copied(scene: Scene) -> str:
@@ -55,9 +57,10 @@ def _subject(scene: Scene) -> tuple[str, Facts]:
         title = f"{plain(session.project)} · {plain(session.branch) or 'no branch'}"
         reasons = (re.sub("^session ", "session: ", line) for line in session.explain)
         return title, _with_reasons(_session(session, snapshot), reasons)
-    if view.pane == EVENTS and snapshot.events:
-        keys = [event_key(event) for event in snapshot.events]
-        event = snapshot.events[position(keys, chosen_in(view))]
+    if view.pane == EVENTS and (found := events_of(snapshot)):
+        event = found[position([event_key(each) for each in found], chosen_in(view))]
+        if isinstance(event, CommitEvent):
+            return f"Commit · {plain(event.subject)}", _committed(event, snapshot)
         return "Event", _event(event, snapshot)
     return "Burn", _with_reasons(_burn(snapshot), snapshot.burn.explain)
 
@@ -149,6 +152,17 @@ def _event(event: Event, snapshot: Snapshot) -> Facts:
     return [*facts, (event.level, plain(event.text))]
 
 
+def _committed(event: CommitEvent, snapshot: Snapshot) -> Facts:
+    cost = committed_cost(event)
+    return [
+        ("at", clock(event.at, snapshot.zone, snapshot.now)),
+        ("commit", plain(event.sha)),
+        ("repository", plain(event.repo)),
+        ("branch", plain(event.branch) or "none"),
+        ("cost", f"{cost}; d opens the day, with the evidence"),
+    ]
+
+
 def _burn(snapshot: Snapshot) -> Facts:
     burn = snapshot.burn
     today = money(burn.cost_today)
@@ -171,18 +185,24 @@ def _sources(snapshot: Snapshot) -> Facts:
     return [*facts, *totals]
 
 
-def _facts(facts: Facts, width: int) -> list[Line]:
+def in_two_columns(facts: Facts, width: int) -> list[Line]:
     """Facts in two columns, a name said once; what has no name takes both."""
     page: list[Line] = []
     before = None
     for name, value in facts:
         if not name:
-            page += [[Segment(part)] for part in wrap(value, max(8, width))]
+            page += [[Segment(part)] for part in wrapped(value, width)]
             continue
         style = "dim" if name == before else ""
         shown = "" if name == before else name
-        for part in wrap(value, max(8, width - _NAME)) or ["–"]:
+        for part in wrapped(value, width - _NAME) or ["–"]:
             page.append([Segment(f"{shown:<{_NAME}}", "dim"), Segment(part, style)])
             shown = ""
         before = name
     return page
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """The words in lines of at most ``width`` cells, eight at the least."""
+    narrow = cells(words) == len(words)  # else some letters take two cells
+    return wrap(words, max(8, width if narrow else width // 2))

@@ -13,7 +13,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from burnmon.live.snapshot import Chart, Event, LimitRow, SessionRow, Snapshot
+from burnmon.live.snapshot import (
+    Chart,
+    CommitEvent,
+    Event,
+    LimitRow,
+    SessionRow,
+    Snapshot,
+)
 from burnmon.text import plain, short_model
 
 LIMITS, BURN, SESSIONS, EVENTS = PANES = ("limits", "burn", "sessions", "events")
@@ -84,9 +91,16 @@ def limit_key(row: LimitRow) -> str:
     return f"{row.window.agent}/{row.window.account}/{row.window.kind}"
 
 
-def event_key(event: Event) -> str:
+def event_key(event: Event | CommitEvent) -> str:
     """Identity of an event across snapshots."""
-    return f"{event.at.astimezone(UTC).isoformat()} {event.text}"
+    text = event.sha if isinstance(event, CommitEvent) else event.text
+    return f"{event.at.astimezone(UTC).isoformat()} {text}"
+
+
+def events_of(snapshot: Snapshot) -> list[Event | CommitEvent]:
+    """What happened and what was committed, newest first."""
+    every: list[Event | CommitEvent] = [*snapshot.events, *snapshot.commits]
+    return sorted(every, key=lambda event: event.at, reverse=True)
 
 
 def sessions_of(snapshot: Snapshot, view: View) -> list[SessionRow]:
@@ -111,7 +125,7 @@ def keys_of(snapshot: Snapshot, view: View) -> list[str]:
     if view.pane == SESSIONS:
         return [row.session_id for row in sessions_of(snapshot, view)]
     if view.pane == EVENTS:
-        return [event_key(event) for event in snapshot.events]
+        return [event_key(event) for event in events_of(snapshot)]
     return []
 
 

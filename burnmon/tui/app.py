@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -17,19 +18,21 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
+from burnmon.day import Days
 from burnmon.frame import Scene, View
-from burnmon.frame.explain import copied
+from burnmon.frame.explain import copied, explained
 from burnmon.frame.view import PANES, SESSIONS, moved, reordered, with_latest
 from burnmon.live.snapshot import Snapshot
+from burnmon.text import local
 from burnmon.tui.driver import quiet_driver
 from burnmon.tui.feed import Feed, SnapshotReady
-from burnmon.tui.keys import BINDINGS, works
+from burnmon.tui.keys import BINDINGS, CommonKeys, works
 from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
-from burnmon.tui.signals import Signalling
+from burnmon.tui.shipped import Shipped
 
 
-class BurnApp(Signalling, inherit_bindings=False):
+class BurnApp(CommonKeys, inherit_bindings=False):
     """The burn monitor."""
 
     TITLE = "burnmon"
@@ -42,6 +45,7 @@ class BurnApp(Signalling, inherit_bindings=False):
     def __init__(
         self,
         feed: Feed,
+        days: Days | None = None,
         *,
         mouse: bool = False,
         theme: str | None = None,
@@ -52,8 +56,8 @@ class BurnApp(Signalling, inherit_bindings=False):
         super().__init__(theme, quiet_driver(), tmux)
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
-        self._feed, self._mouse, self._zone = feed, mouse, zone
-        self._stop: Callable[[], None] | None = None
+        self._feed, self._days, self._mouse, self._zone = feed, days, mouse, zone
+        self._stop: Callable[[], None] = lambda: None
 
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
@@ -76,8 +80,7 @@ class BurnApp(Signalling, inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Ask for no more."""
-        if self._stop is not None:
-            self._stop()
+        self._stop()
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         """Show it; while frozen, only in the first line and the banners."""
@@ -99,6 +102,10 @@ class BurnApp(Signalling, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None dims a key that cannot do anything now."""
+        # The key of the filter has priority: it would reach past another screen.
+        hidden = action == "filter" and self.screen.is_modal
+        if hidden or (action == "day" and self._days is None):
+            return None
         return works(action, self.scene, self.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -159,22 +166,16 @@ class BurnApp(Signalling, inherit_bindings=False):
         else:
             self.action_freeze()
 
-    def action_interrupt(self) -> None:
-        """End with the exit code of a command that was interrupted."""
-        self.exit(return_code=130)
-
-    def action_help(self) -> None:
-        """Show the keys, or hide them."""
-        panel = self.screen.query("HelpPanel")  # by name: its import is slow
-        if panel:
-            panel.remove()
-        else:
-            self.action_show_help_panel()
-
     def action_explain(self) -> None:
         """Open the page about the selected row."""
         if self.scene is not None:
-            self.push_screen(Explain(self.scene, self.action_copy))
+            self.push_screen(Explain(partial(explained, self.scene), self.action_copy))
+
+    def action_day(self) -> None:
+        """Open the screen of the day."""
+        if self.scene is not None and self._days is not None:
+            today = local(self.scene.latest.now, self.scene.latest.zone).date()
+            self.push_screen(Shipped(self._days, today))
 
     def action_copy(self) -> None:
         """Copy the selected row through the terminal."""

@@ -1,4 +1,4 @@
-"""The one list of keys, and the footer that is made from it."""
+"""The keys of each screen, a list each, and the footer that is made from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from textual.reactive import reactive
 from burnmon.frame import Scene
 from burnmon.frame.box import SIDES_FROM, bottom
 from burnmon.frame.burn import NARROW
+from burnmon.frame.day_view import DayScene, beside, rows_of
 from burnmon.frame.events import nothing_found
 from burnmon.frame.plan import LOW
 from burnmon.frame.segments import Line, Segment, width_of
 from burnmon.frame.view import keys_of, rested
 from burnmon.tui.lines import Lines
+from burnmon.tui.signals import Signalling
 
 
 def _key(
@@ -53,6 +55,7 @@ BINDINGS = [
     _unlisted(_key("3", "pane('sessions')", "", "go to Sessions")),
     _unlisted(_key("4", "pane('events')", "", "go to Events")),
     _key("enter", "explain", "why", "explain the selected row", "enter"),
+    _key("d", "day", "day", "what the money of the day turned into", "d"),
     _first(
         _key("slash", "filter", "filter", "project, branch, model, title, state", "/")
     ),
@@ -76,8 +79,44 @@ BINDINGS = [
     _key("ctrl+b,pageup", "move(-8)", "", "eight rows up"),
     _key("t", "change_theme", "", "choose a theme"),
 ]
+DAY_BINDINGS = [
+    _key("escape", "back", "Burn", "back to Burn", "esc"),
+    _key("left", "step(-1)", "day", "the day before", "← →"),
+    _unlisted(_key("right", "step(1)", "", "the day after")),
+    _first(_key("d", "pick", "pick", "pick a day: yesterday, 3d, 2026-11-17", "d")),
+    _key("enter", "evidence", "evidence", "what stands behind the row", "enter"),
+    _key("b", "group", "group", "next kind of groups", "b"),
+    _key("m", "write", "markdown", "write the day as Markdown into a file", "m"),
+    _key("y", "copy", "copy", "copy the day as Markdown", "y"),
+    _key("question_mark", "app.help", "keys", "show or hide this list", "?"),
+    _key("q,ctrl+q", "app.quit", "quit", "end burnmon; agents are not touched", "q"),
+    _key("ctrl+c", "app.interrupt", "", "end burnmon as an interrupted command"),
+    _key("j,down", "move(1)", "", "next row"),
+    _key("k,up", "move(-1)", "", "previous row"),
+    _key("g,home", "move(-9999)", "", "first row"),
+    _key("G,end", "move(9999)", "", "last row"),
+    _key("ctrl+f,pagedown", "move(8)", "", "eight rows down"),
+    _key("ctrl+b,pageup", "move(-8)", "", "eight rows up"),
+    _key("t", "app.change_theme", "", "choose a theme"),
+]
 _ALWAYS = 2
 """Keys at the end of the footer that stay when there is room for few."""
+
+
+class CommonKeys(Signalling):
+    """An app with the keys that do the same on each of its screens."""
+
+    def action_interrupt(self) -> None:
+        """End with the exit code of a command that was interrupted."""
+        self.exit(return_code=130)
+
+    def action_help(self) -> None:
+        """Show the keys, or hide them."""
+        panel = self.screen.query("HelpPanel")  # by name: its import is slow
+        if panel:
+            panel.remove()
+        else:
+            self.action_show_help_panel()
 
 
 def works(action: str, scene: Scene | None, size: Size) -> bool | None:
@@ -106,6 +145,7 @@ _NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
     "order": _several,
     "reverse": _several,
     "freeze": lambda scene, size: True,
+    "day": lambda scene, size: True,
     "filter": lambda scene, size: _filtered(scene) and size.height > LOW,
     "enlarge": lambda scene, size: _found(scene, size) and size.height > LOW,
     "pane": lambda scene, size: _found(scene, size) and size.height > LOW,
@@ -114,6 +154,26 @@ _NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
     "undo": lambda scene, size: scene.view != rested(scene.view),
 }
 """What each action needs; one that is not named here works always."""
+
+
+def works_on_day(
+    action: str, parameters: tuple[object, ...], scene: DayScene
+) -> bool | None:
+    """Whether a key of the day can do anything now; None dims it."""
+    day, typing = scene.day, scene.typing
+    if action == "step":
+        (days,) = parameters
+        assert isinstance(days, int)
+        return beside(scene, days) is not None or None
+    needs = {
+        "pick": not typing,
+        "evidence": bool(rows_of(day)),
+        "move": len(rows_of(day)) > 1,
+        "group": day is not None and any(day.groups.values()),
+        "write": day is not None,
+        "copy": day is not None,
+    }
+    return needs.get(action, True) or None
 
 
 def footer(bindings: list[ActiveBinding], width: int) -> Line:

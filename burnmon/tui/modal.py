@@ -1,4 +1,4 @@
-"""The page that explains a figure, above the panes."""
+"""The page that explains a row, above the panes."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from burnmon.frame import Scene
-from burnmon.frame.explain import explained
+from burnmon.frame import Line
 from burnmon.tui.lines import Lines
+
+Draw = Callable[[int], list[Line]]
+"""Makes a page of a width."""
 
 
 class Page(Lines):
     """Lines as many as it takes, wrapped to the width there is."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, draw: Draw) -> None:
         super().__init__(id="page")
-        self._scene = scene
+        self._draw = draw
 
     def on_resize(self) -> None:
         """Wrap to the new width."""
-        page = explained(self._scene, self.size.width)
+        page = self._draw(self.size.width)
         self.styles.height = len(page)
         self.show(page)
 
 
 class Explain(ModalScreen[None]):
-    """Source, age, formula and counts behind what was selected."""
+    """What stands behind the selected row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,i,enter,q", "dismiss", "back", id="back"),
@@ -39,15 +41,16 @@ class Explain(ModalScreen[None]):
         Binding("y", "copy", "copy", id="copy"),
     ]
 
-    def __init__(self, scene: Scene, copy: Callable[[], None]) -> None:
+    def __init__(
+        self, draw: Draw, copy: Callable[[], None], title: str = "Why"
+    ) -> None:
         super().__init__()
-        self._scene = scene
-        self._copy = copy
+        self._draw, self._copy, self._title = draw, copy, title
 
     def compose(self) -> Iterator[Widget]:
         """A box with the page in it."""
-        box = VerticalScroll(Page(self._scene), id="explain")
-        box.border_title = "Why"
+        box = VerticalScroll(Page(self._draw), id="explain")
+        box.border_title = self._title
         box.border_subtitle = "esc back · y copy"
         yield box
 

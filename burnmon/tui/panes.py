@@ -94,7 +94,9 @@ class Sessions(Pane):
 class Events(Pane):
     """What was worth a line, newest first."""
 
-    HELP: ClassVar[str | None] = "**Events.** `·` note, `▲` warning, `■` alarm."
+    HELP: ClassVar[str | None] = (
+        "**Events.** `·` note, `▲` warning, `■` alarm, `◆` commit with its cost."
+    )
 
 
 class Filter(Input):
