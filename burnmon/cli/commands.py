@@ -240,6 +240,32 @@ COMMANDS = {
         "unpriced_models: {model: requests}, possibly_billed: as totals, of refused\n"
         "parts that are in no row, prices: {source, dated}",
     ),
+    "review": Command(
+        "burnmon.cli.review:run",
+        "a day: its commits with what they cost, and what is in no commit",
+        (
+            "burnmon review",
+            "burnmon review yesterday --md",
+            "burnmon review 2026-11-20 --json",
+        ),
+        (Flag(("--md",), "Markdown, for a stand-up or a pull request"),),
+        more="DAY is YYYY-MM-DD, today, yesterday, 3d or 2w, cut at midnight of the\n"
+        "zone; a session over midnight is split by the time of its requests. All\n"
+        "parts add up to the day. Only your own commits, unless --author names others.",
+        json="day, timezone, commits: as links of burnmon commits, and title,\n"
+        "requests, tokens, unpriced_tokens, cost_usd_all_days, branch, author,\n"
+        "reference, removed_lines, state: on_main | not_merged | reverted |\n"
+        "rewritten, state_words, survival_percent, of_day,\n"
+        "unlinked: as of burnmon commits,\n"
+        "groups: {branch | issue | project | model | hour: [{key, cost_usd,\n"
+        "requests, unpriced_requests, tokens, unpriced_tokens, commits, minutes}]},\n"
+        "totals: {cost_usd, linked_usd, unlinked_usd, requests, unpriced_requests,\n"
+        "tokens, unpriced_tokens, commits, median_usd_per_commit,\n"
+        "mean_usd_per_commit, adds_up},\n"
+        "edits: {accepted, rejected, failed, accepted_percent}, cache_read_percent,\n"
+        "notes, markdown",
+        operand="DAY",
+    ),
     "commits": Command(
         "burnmon.cli.commits:run",
         "which session made which commit, why one may say so, and what it cost",

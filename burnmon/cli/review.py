@@ -5,18 +5,61 @@ The text is the screen's without its boxes; the Markdown is the screen's own.
 
 from __future__ import annotations
 
+import shutil
+import sys
+from argparse import Namespace
 from collections.abc import Iterator
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from burnmon.cli.commits import link_fields, rest_fields
-from burnmon.day import CommitRow, Day, Group, Spent
+from burnmon import cli
+from burnmon.cli.catchup import Progress, gathered
+from burnmon.cli.commits import (
+    link_fields,
+    repository_asked,
+    rest_fields,
+    shipping_for,
+)
+from burnmon.cli.output import print_document
+from burnmon.config import Settings
+from burnmon.day import DAY_TAKES, CommitRow, Day, Group, Spent, day_named
 from burnmon.frame.markdown import markdown
 from burnmon.frame.segments import to_text
 from burnmon.frame.shipped import page
+from burnmon.records import UsageError
 
-__all__ = ["document", "lines", "markdown", "written"]
+__all__ = ["document", "lines", "markdown", "run", "written"]
+
+
+def run(args: Namespace, settings: Settings, now: datetime) -> int:
+    """Print the review of a day."""
+    if args.since or args.until:
+        raise UsageError("review takes one day: burnmon review yesterday")
+    day = _asked(args.operand or "today", settings.zone, now)
+    progress = Progress(sys.stderr)
+    with gathered(settings, now) as ledger:
+        shipping = shipping_for(args, settings, ledger)
+        made = shipping.day(day, repository_asked(args), progress.commits)
+        progress.end()
+    if args.json:
+        print_document(now, document(made))
+    elif args.md:
+        print(markdown(made), end="")
+    else:
+        for line in lines(made, shutil.get_terminal_size((120, 24)).columns):
+            print(line.rstrip())
+    return cli.OK
+
+
+def _asked(words: str, zone: str, now: datetime) -> date:
+    """The day that was asked for; raises UsageError where it is none."""
+    day = day_named(words, now.astimezone(ZoneInfo(zone)).date())
+    if day is None:
+        raise UsageError(f"{DAY_TAKES}, not {words!r}")
+    return day
 
 
 def lines(day: Day, width: int) -> Iterator[str]:
