@@ -6,7 +6,7 @@ counted by the time of each request; how a session is split never depends on it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -209,15 +209,30 @@ class Reckoning:
         )
 
     def reference(self, key: Key) -> str:
-        """The issue or pull request: of the commit, its branch, or its sessions."""
+        """The issue or pull request: of the subject, of the branch, that the agent told
+        of, or the first that the body mentions."""
         repo, change = self.places[key]
         commit = shown(change, repo.history)
-        if commit.mentions:
-            return commit.mentions[0]
-        if named := reference_in(branch_of(commit, repo.history)):
-            return named
-        told = (self.about(each.session_id).reference for each in self.links[key])
-        return next((each for each in told if each), "")
+        told = [self.about(each.session_id).reference for each in self.links[key]]
+        candidates = (
+            *(each for each in commit.mentions if each in commit.subject),
+            reference_in(branch_of(commit, repo.history)),
+            reference_in(self._worked_on.get(key, "")),
+            *told,
+            *commit.mentions,
+        )
+        return next((each for each in candidates if each), "")
+
+    @cached_property
+    def _worked_on(self) -> Mapping[Key, str]:
+        """The branch that most requests for a change were made on; merging lets git
+        forget it."""
+        counts: dict[Key, Counter[str]] = defaultdict(Counter)
+        for charge in self._all():
+            key = self.key_of(charge)
+            if key is not None:
+                counts[key][charge.request.branch] += 1
+        return {key: count.most_common(1)[0][0] for key, count in counts.items()}
 
     def about(self, session_id: str) -> About:
         """What is known of a session."""
