@@ -7,6 +7,17 @@ from collections.abc import Mapping
 
 from burnmon.day import State
 from burnmon.shipped.commits import Change, Commit, History
+from burnmon.work import SIZE
+
+LATE = 60 * 86_400
+"""Seconds after which a branch is no longer squashed."""
+LEAST = 3
+"""Lines that a squash must be known by."""
+NEARLY = 0.8
+"""Share of them: the rest may have been changed by later commits of the branch."""
+
+_Line = tuple[str, bytes]
+"""Path and fingerprint."""
 
 
 def shown(change: Change, history: History) -> Commit:
@@ -48,17 +59,78 @@ def undone(history: History) -> dict[str, str]:
 
 
 def state_of(
-    change: Change, history: History, reverted: Mapping[str, str]
+    change: Change, history: History, reverted: Mapping[str, str], squashes: Squashes
 ) -> tuple[State, str]:
     """What became of a change, and by what; ``reverted`` is what ``undone`` found."""
     shas = {each.sha for each in change.commits}
     for sha in sorted(shas & reverted.keys()):
         return "reverted", f"reverted by {reverted[sha][:7]}"
     if shas & history.on_main:
-        return "on_main", ""
+        count = len(squashes.of(change))
+        return "on_main", f"squash of {count} changes" if count > 1 else ""
+    if (squash := squashes.into(change)) is not None:
+        return "on_main", f"squashed into {shown(squash, history).sha[:7]}"
     if shas & history.reachable:
         return "not_merged", ""
     return "rewritten", ""
+
+
+class Squashes:
+    """Which changes on main are made of ones that are not."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._lines: dict[int, set[_Line]] = {}
+        self._merged: dict[str, list[Change]] = {}
+        """Changes on main by path, oldest first."""
+        self._open: list[Change] = []
+        for change in history.changes:
+            if any(each.sha in history.on_main for each in change.commits):
+                for patch in shown(change, history).files:
+                    self._merged.setdefault(patch.path, []).append(change)
+            else:
+                self._open.append(change)
+
+    def into(self, change: Change) -> Change | None:
+        """The first change on main that holds nearly all lines of one that is not."""
+        lines = self._lines_of(change)
+        paths = {path for path, _ in lines}
+        if len(lines) < LEAST:
+            return None
+        found = {
+            id(each): each for path in paths for each in self._merged.get(path, ())
+        }
+        return next(
+            (
+                each
+                for each in sorted(found.values(), key=lambda each: each.authored_at)
+                if 0 <= each.authored_at - change.authored_at <= LATE
+                and len(lines & self._lines_of(each)) >= NEARLY * len(lines)
+            ),
+            None,
+        )
+
+    def of(self, change: Change) -> list[Change]:
+        """The changes that one on main is made of."""
+        lines = self._lines_of(change)
+        return [
+            each
+            for each in self._open
+            if 0 <= change.authored_at - each.authored_at <= LATE
+            and not lines.isdisjoint(self._lines_of(each))
+            and self.into(each) is change
+        ]
+
+    def _lines_of(self, change: Change) -> set[_Line]:
+        """Telling lines that a change adds, by file."""
+        known = self._lines.get(id(change))
+        if known is None:
+            known = self._lines[id(change)] = {
+                (patch.path, patch.added[at : at + SIZE])
+                for patch in shown(change, self._history).files
+                for at in range(0, len(patch.added), SIZE)
+            }
+        return known
 
 
 def branch_of(commit: Commit, history: History) -> str:

@@ -301,15 +301,18 @@ def _link(session_id: str, case: _Case, made: _Made) -> Link:
             f"{both} of its {case.of.lines} telling lines are the session's"
         )
         evidence.extend(_files(match))
+    confidence = made.confidence
     if case.commit.trailers:
         names = dict.fromkeys(name for name, _ in case.commit.trailers)
         evidence.append(f"the commit itself says {', '.join(names)}")
+        if made.tier != "possible":  # they come off and stay on; alone they say nothing
+            confidence += (1 - confidence) / 2
     return Link(
         session_id,
         case.change,
         case.commit,
         made.tier,
-        made.confidence,
+        confidence,
         both / case.of.lines if both else None,
         match.weight + match.weight_removed + match.later_weight,
         made.at,

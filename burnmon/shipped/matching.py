@@ -89,7 +89,9 @@ class Matching:
     def __init__(self, roots: Sequence[str] = ()) -> None:
         """``roots``: work trees, below which paths are compared whole; elsewhere the
         end of a path must be the file."""
-        self._roots = tuple(f"{each.rstrip('/')}/" for each in roots)
+        # The innermost first: work trees may lie inside of each other.
+        whole = sorted((f"{each.rstrip('/')}/" for each in roots), key=len)
+        self._roots = tuple(reversed(whole))
         self._same: dict[tuple[str, str], bool] = {}
         self._adds, self._removes = _Taken(), _Taken()
         self._commits: dict[str, Commit] = {}
@@ -262,8 +264,18 @@ class Matching:
     def _is_same(self, written: str, path: str) -> bool:
         for root in self._roots:
             if written.startswith(root):
-                return written[len(root) :] == path
+                inside = written[len(root) :]
+                return inside == path or _in_removed_tree(inside, path)
         return written == path or written.endswith(f"/{path}")
+
+
+def _in_removed_tree(inside: str, path: str) -> bool:
+    """Whether a path may be that of a file in a linked work tree that is gone.
+
+    Agents and people put them below the main one, out of sight.
+    """
+    where = inside.removesuffix(f"/{path}")
+    return where != inside and (where.startswith(".") or "worktree" in where)
 
 
 class _Taken:

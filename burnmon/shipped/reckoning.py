@@ -18,6 +18,7 @@ from burnmon.records import Request
 from burnmon.shipped.allocation import Charge, Price, allocate
 from burnmon.shipped.commits import Change, Commit, History
 from burnmon.shipped.fate import (
+    Squashes,
     branch_of,
     lines_of,
     reference_in,
@@ -91,6 +92,7 @@ class Reckoning:
         self._key_of: dict[int, Key] = {}
         self._kept: dict[tuple[str, str], Mapping[str, set[int]]] = {}
         self._undone: dict[str, Mapping[str, str]] = {}
+        self._squashes: dict[str, Squashes] = {}
         billed: dict[str, list[Link]] = defaultdict(list)
         for repo in known.repos:
             for change in repo.history.changes:
@@ -163,7 +165,9 @@ class Reckoning:
             key=lambda each: (each.tier == "possible", -each.confidence),
         )
         commit = shown(change, repo.history)
-        state, words = state_of(change, repo.history, self._reverted(repo))
+        state, words = state_of(
+            change, repo.history, self._reverted(repo), self._squashed(repo)
+        )
         branch = branch_of(commit, repo.history)
         return CommitRow(
             repo.path,
@@ -188,6 +192,12 @@ class Reckoning:
         known = self._undone.get(repo.path)
         if known is None:
             known = self._undone[repo.path] = undone(repo.history)
+        return known
+
+    def _squashed(self, repo: Linked) -> Squashes:
+        known = self._squashes.get(repo.path)
+        if known is None:
+            known = self._squashes[repo.path] = Squashes(repo.history)
         return known
 
     def _evidence(
