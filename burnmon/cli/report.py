@@ -310,7 +310,8 @@ def notes(answer: Answer) -> Iterator[str]:
 
 
 def _by_clock(answer: Answer) -> bool:
-    return bool(KINDS[answer.question.by].time)
+    kind = KINDS.get(answer.question.by)
+    return kind is not None and bool(kind.time)
 
 
 def _span_words(answer: Answer) -> str:

@@ -205,7 +205,7 @@ def commit_events(rows: Iterable[CommitRow]) -> tuple[CommitEvent, ...]:
             row.committed_at,
             row.sha,
             row.subject,
-            None if row.whole.requests == row.whole.unpriced else row.whole.cost,
+            None if row.whole.unpriced and not row.whole.cost else row.whole.cost,
             row.whole.unpriced,
             row.grade,
             row.repo.rstrip("/").rpartition("/")[2],

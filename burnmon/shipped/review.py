@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from burnmon.day import GROUPS, Asked, Day, Group
+from burnmon.records import Request
 from burnmon.shipped.allocation import Charge
 from burnmon.shipped.issues import issue_of
 from burnmon.shipped.reckoning import Known, Reckoning, total
@@ -74,8 +75,15 @@ class _Groups:
         if kind == "project":
             return self._reckoning.known.place(request.project) or request.project
         if kind == "branch":
-            return request.branch
+            return self._branch(request)
         return issue_of(self._reckoning, charge)
+
+    def _branch(self, request: Request) -> str:
+        """A branch; with its repository where there are several."""
+        known = self._reckoning.known
+        place = known.place(request.project) if len(known.repos) > 1 else ""
+        name = place.rstrip("/").rpartition("/")[2]
+        return f"{name} {request.branch}" if name and request.branch else request.branch
 
     def _grouped(self, key: str, charges: Sequence[Charge]) -> Group:
         changes = {self._reckoning.key_of(each) for each in charges}

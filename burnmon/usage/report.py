@@ -72,10 +72,9 @@ KINDS: dict[str, Kind] = {
     "model": Kind("model"),
     "project": Kind("project"),
     "branch": Kind("branch"),
-    "issue": Kind("branch"),  # and by the commits that requests were made for
     "agent": Kind("agent"),
 }
-"""Every way to cut a report; times other than the day follow from it."""
+"""Every way to cut a report of sums; times other than the day follow from it."""
 
 
 @dataclass(frozen=True, slots=True)
