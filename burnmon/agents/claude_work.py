@@ -2,7 +2,8 @@
 
 A tool call is an ``assistant`` line and its result a ``user`` line, or both are wrapped
 in ``agent_progress`` lines of the parent. What was really changed is told by the
-result's ``structuredPatch``; where there is none, by what the call asked for.
+result; where it does not tell, by what the call asked for. Some results are written
+before their calls.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import msgspec
 
+from burnmon.agents import claude_edits
+from burnmon.agents.claude_edits import EDITS, Lines, Result, marked
 from burnmon.agents.lines import UNREADABLE, instant, loose, objects
 from burnmon.agents.shell import (
     commits_made,
@@ -27,20 +29,29 @@ from burnmon.agents.shell import (
     shows_its_commit,
 )
 from burnmon.records import Mark, identity
-from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail, fingerprints
+from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
 
 VERSION = 1
 
-_EDITS = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 _SHELLS = ("Bash", "PowerShell")
 _CALL = b'"tool_use"'
-_NAMED = tuple(f'"{name}"'.encode() for name in (*_EDITS, *_SHELLS))
+_NAMED = tuple(f'"{name}"'.encode() for name in (*EDITS, *_SHELLS))
+_ANSWERS = b'"tool_use_id"'
 _ANSWER = re.compile(rb'"tool_use_id":\s*"([^"\\]+)"')
+_UNASKED = (b'"structuredPatch":', b'"is_error":true', b'"is_error": true')
+"""What a result of an edit has that may have been written before its call."""
+_MOST_UNASKED = 8
+"""Results whose calls are waited for; the calls are written right behind them."""
 _LINKED = b'"pr-link"'
-_MANY_LINES = 4000
-"""Two texts this long are taken as all different; comparing them takes too long."""
+_ESCAPED = b"\\ud"
 _SHA = re.compile("[0-9a-f]{7,40}")
-_REFUSED = re.compile("doesn't want to (proceed|take this action)|User rejected")
+_REFUSED = re.compile(
+    r"(?:Error: )?(?:The user doesn't want to |User rejected tool use"
+    r"|Permission for this tool use was denied|\[Request interrupted by user)"
+)
+"""How the result of a call begins that a person refused, in a sub-agent too."""
+_RAN = "Exit code "
+"""How the result of a command begins that failed."""
 
 _ABSENT = msgspec.Raw(b"")
 
@@ -57,19 +68,6 @@ class _Block(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     content: msgspec.Raw = _ABSENT
-
-
-class _Hunk(msgspec.Struct):
-    lines: list[str] = []
-
-
-class _Result(msgspec.Struct):
-    filePath: str | None = None
-    structuredPatch: list[_Hunk] | None = None
-    stdout: str | None = None
-    stderr: str | None = None
-    backgroundTaskId: str | None = None
-    gitOperation: msgspec.Raw = _ABSENT
 
 
 class _Inner(msgspec.Struct):
@@ -101,7 +99,6 @@ class _Line(msgspec.Struct):
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
-_decode_result = msgspec.json.Decoder(_Result).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -109,17 +106,24 @@ def work(lines: Sequence[bytes], trail: WorkTrail, _: str) -> Work:
     """What complete lines state of work, in file order; the trail goes on with them."""
     done = Work()
     for line in lines:
-        if _CALL in line:
-            if not any(name in line for name in _NAMED):
-                continue
-        elif _LINKED not in line and not _answers(line, trail):
-            continue
-        for found in _decoded(line):
-            _take(found, trail, done)
+        if _matters(line, trail):
+            for found in _decoded(line):
+                _take(found, trail, done)
     return done
 
 
-def _answers(line: bytes, trail: WorkTrail) -> bool:
+def _matters(line: bytes, trail: WorkTrail) -> bool:
+    """A quick look: most lines are neither edits nor commands nor their results."""
+    if _CALL in line and any(name in line for name in _NAMED):
+        return True
+    if _ANSWERS in line and (
+        _awaited(line, trail) or any(each in line for each in _UNASKED)
+    ):
+        return True
+    return _LINKED in line
+
+
+def _awaited(line: bytes, trail: WorkTrail) -> bool:
     """Whether a line is the result of a call that is waited for."""
     pending = trail.pending
     return bool(pending) and any(
@@ -129,6 +133,8 @@ def _answers(line: bytes, trail: WorkTrail) -> bool:
 
 def _decoded(line: bytes) -> Iterator[_Line]:
     try:
+        if _ESCAPED in line:
+            msgspec.json.decode(line)  # half a character, deep inside, spoils it later
         yield _decode_line(line)
     except UNREADABLE:
         for each in objects(line, lambda _: None):
@@ -156,7 +162,7 @@ def _take(line: _Line, trail: WorkTrail, done: Work) -> None:
         return
     for block in _blocks(message):
         if kind == "assistant" and block.type == "tool_use":
-            _begin(block, at, trail)
+            _begin(block, _Where(trail, subagent or trail.subagent, at), done)
         elif kind == "user" and block.type == "tool_result":
             where = _Where(trail, subagent or trail.subagent, at)
             _end(block, result, where, done)
@@ -193,79 +199,44 @@ class _Where(NamedTuple):
 # --- calls ---------------------------------------------------------------------------
 
 
-def _begin(block: _Block, at: int, trail: WorkTrail) -> None:
+def _begin(block: _Block, where: _Where, done: Work) -> None:
     """Wait for the result of a call that may change files or make commits.
 
     Of what is asked for only paths, fingerprints and git's verbs are remembered.
     """
     if not block.id or not block.name:
         return
-    given = loose(block.input)
-    if block.name in _EDITS:
-        path = given.get("file_path") or given.get("notebook_path")
-        if isinstance(path, str):
-            writes = [_write(path, *_asked(block.name, given))]
-            trail.pending[block.id] = [block.name, at, writes]
+    trail, given = where.trail, loose(block.input)
+    if block.name in EDITS:
+        if path := claude_edits.place(given, trail.project):
+            write = [path, *claude_edits.asked(block.name, given)]
+            early = trail.memory.get("early", {}).pop(block.id, None)
+            if early is None:
+                trail.pending[block.id] = [block.name, where.at, [write]]
+                return
+            at, outcome, told = early
+            write = [path, *told] if told else write
+            where = where._replace(at=at)
+            done.edits.append(_edit(block.id, block.name, write, outcome, where))
     elif block.name in _SHELLS and isinstance(given.get("command"), str):
-        told = _shell(given["command"], trail.project)
-        if told is not None:
-            trail.pending[block.id] = ["shell", at, *told]
-
-
-def _asked(tool: str, given: dict[str, Any]) -> tuple[list[bytes], list[bytes]]:
-    """Lines that a call asks to remove and to add."""
-    if tool == "Write":
-        return [], _lines(given.get("content"))
-    if tool == "NotebookEdit":
-        return _lines(given.get("old_source")), _lines(given.get("new_source"))
-    steps = given.get("edits") if tool == "MultiEdit" else [given]
-    gone: list[bytes] = []
-    come: list[bytes] = []
-    for each in steps if isinstance(steps, list) else []:
-        if isinstance(each, dict):
-            old, new = _lines(each.get("old_string")), _lines(each.get("new_string"))
-            removed, added = _difference(old, new)
-            gone += removed
-            come += added
-    return gone, come
-
-
-def _lines(text: object) -> list[bytes]:
-    return text.encode("utf-8", "replace").splitlines() if isinstance(text, str) else []
-
-
-def _difference(old: list[bytes], new: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Lines that only one of two texts has."""
-    if len(old) * len(new) > _MANY_LINES**2:
-        return old, new
-    gone: list[bytes] = []
-    come: list[bytes] = []
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, False).get_opcodes():
-        if tag != "equal":
-            gone += old[a:b]
-            come += new[c:d]
-    return gone, come
+        remembered = _shell(given["command"], trail.project)
+        if remembered is not None:
+            trail.pending[block.id] = ["shell", where.at, *remembered]
 
 
 def _shell(command: str, cwd: str) -> list[Any] | None:
     """What is to be remembered of a command; None if it is nothing to us."""
     verbs = commits_made(command) if "git" in command else ""
-    writes = [
-        _write(path, [], body)
-        for path, body, literal in heredoc_writes(command, cwd)
-        if literal or not any(b"$" in line for line in body)
-    ]
+    written: dict[str, Lines] = {}
+    for path, body, literal in heredoc_writes(command, cwd):
+        if literal or not any(b"$" in line for line in body):
+            written.setdefault(path, []).extend(body)
     requests = creates_request(command)
-    if not (verbs or writes or requests):
+    if not (verbs or written or requests):
         return None
+    writes = [[path, *marked([], body)] for path, body in written.items()]
     shows = bool(verbs) and shows_its_commit(command)
     return [writes, verbs, directory(command, cwd), shows, requests]
-
-
-def _write(path: str, gone: list[bytes], come: list[bytes]) -> list[Any]:
-    """A change of a file as it is remembered, JSON-shaped: no line, no text."""
-    marks = fingerprints(gone).hex(), fingerprints(come).hex()
-    return [path.replace("\\", "/"), len(gone), len(come), *marks]
 
 
 # --- results -------------------------------------------------------------------------
@@ -273,37 +244,43 @@ def _write(path: str, gone: list[bytes], come: list[bytes]) -> list[Any]:
 
 def _end(block: _Block, raw: msgspec.Raw, where: _Where, done: Work) -> None:
     """Take what a call came to, if it is one that is waited for."""
-    waited = where.trail.pending.pop(block.tool_use_id or "", None)
+    call = block.tool_use_id or ""
+    waited = where.trail.pending.pop(call, None)
+    result = claude_edits.result(raw)
     if waited is None:
+        if result.structuredPatch is not None or block.is_error:
+            _keep_unasked(block, result, where)
         return
     tool, begun_at, writes, *shell = waited
-    call = block.tool_use_id or ""
-    result = _result(raw)
-    outcome: Outcome = "accepted"
-    if block.is_error:
-        outcome = "rejected" if _REFUSED.search(_said(block)) else "failed"
-    if result.structuredPatch and len(writes) == 1:
-        writes = [_write(result.filePath or writes[0][0], *_patched(result))]
+    outcome = _outcome(block, bool(shell))
+    told = None if shell else claude_edits.told(result)
     for each in writes:
-        done.edits.append(_edit(call, tool, each, outcome, where))
+        write = [each[0], *told] if told else each
+        done.edits.append(_edit(call, tool, write, outcome, where))
     if shell:
         _ran(call, begun_at, shell, (block, result), where, done)
 
 
-def _result(raw: msgspec.Raw) -> _Result:
-    try:
-        return _decode_result(raw)
-    except UNREADABLE:
-        return _Result()
+def _keep_unasked(block: _Block, result: Result, where: _Where) -> None:
+    """Remember a result whose call may follow."""
+    early = where.trail.memory.setdefault("early", {})
+    told = claude_edits.told(result)
+    early[block.tool_use_id or ""] = [where.at, _outcome(block, False), told]
+    while len(early) > _MOST_UNASKED:
+        del early[next(iter(early))]
 
 
-def _patched(result: _Result) -> tuple[list[bytes], list[bytes]]:
-    """Lines that a patch removes and adds."""
-    lines = [line for hunk in result.structuredPatch or () for line in hunk.lines]
-    return (
-        [line[1:].encode("utf-8", "replace") for line in lines if line[:1] == "-"],
-        [line[1:].encode("utf-8", "replace") for line in lines if line[:1] == "+"],
-    )
+def _outcome(block: _Block, shell: bool) -> Outcome:
+    """What came of a call.
+
+    A here-document is written even where a later command of its line fails.
+    """
+    if not block.is_error:
+        return "accepted"
+    said = _said(block)
+    if _REFUSED.match(said):
+        return "rejected"
+    return "accepted" if shell and said.startswith(_RAN) else "failed"
 
 
 def _edit(
@@ -322,7 +299,7 @@ def _ran(
     call: str,
     begun_at: int,
     shell: Sequence[Any],
-    ended: tuple[_Block, _Result],
+    ended: tuple[_Block, Result],
     where: _Where,
     done: Work,
 ) -> None:
@@ -350,7 +327,7 @@ def _ran(
             )
 
 
-def _operated(result: _Result) -> tuple[tuple[str, str, str], ...]:
+def _operated(result: Result) -> tuple[tuple[str, str, str], ...]:
     """The commit that the agent itself found in the output."""
     commit = loose(result.gitOperation).get("commit")
     sha = commit.get("sha") if isinstance(commit, dict) else None
