@@ -31,15 +31,16 @@ from burnmon.agents.shell import (
 from burnmon.records import Mark, identity
 from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
 
-VERSION = 1
+VERSION = 2
 
 _SHELLS = ("Bash", "PowerShell")
 _CALL = b'"tool_use"'
-_NAMED = tuple(f'"{name}"'.encode() for name in (*EDITS, *_SHELLS))
+_NAMED = re.compile(f'"(?:{"|".join((*EDITS, *_SHELLS))})"'.encode())
 _ANSWERS = b'"tool_use_id"'
 _ANSWER = re.compile(rb'"tool_use_id":\s*"([^"\\]+)"')
-_UNASKED = (b'"structuredPatch":', b'"is_error":true', b'"is_error": true')
-"""What a result of an edit has that may have been written before its call."""
+_EDITED = b'"structuredPatch":'
+_FAILED = b'"is_error":true'
+"""A result with one of them may be that of an edit, and be written before its call."""
 _MOST_UNASKED = 8
 """Results whose calls are waited for; the calls are written right behind them."""
 _LINKED = b'"pr-link"'
@@ -114,21 +115,17 @@ def work(lines: Sequence[bytes], trail: WorkTrail, _: str) -> Work:
 
 def _matters(line: bytes, trail: WorkTrail) -> bool:
     """A quick look: most lines are neither edits nor commands nor their results."""
-    if _CALL in line and any(name in line for name in _NAMED):
+    if _CALL in line and _NAMED.search(line):
         return True
-    if _ANSWERS in line and (
-        _awaited(line, trail) or any(each in line for each in _UNASKED)
-    ):
-        return True
+    if _ANSWERS in line:
+        if _EDITED in line or _FAILED in line:
+            return True
+        pending = trail.pending
+        if pending:
+            for each in _ANSWER.findall(line):
+                if each.decode("ascii", "replace") in pending:
+                    return True
     return _LINKED in line
-
-
-def _awaited(line: bytes, trail: WorkTrail) -> bool:
-    """Whether a line is the result of a call that is waited for."""
-    pending = trail.pending
-    return bool(pending) and any(
-        each.decode("ascii", "replace") in pending for each in _ANSWER.findall(line)
-    )
 
 
 def _decoded(line: bytes) -> Iterator[_Line]:

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from burnmon import text
 from burnmon.config import Settings
-from burnmon.live.gathering import behind, gather
+from burnmon.live.gathering import behind, fresh, gather, returned
 from burnmon.live.sweep import Found, Sweep
 from burnmon.usage.ledger import Ledger
 
@@ -53,14 +53,7 @@ def gathered(settings: Settings, now: datetime) -> Iterator[Ledger]:
     """
     with caught_up(settings, now) as (ledger, _):
         if ledger.claim():
-            files = behind(ledger)
-            progress = Progress(sys.stderr)
-            progress.begin([max(0, each.size - each.offset) for each in files])
-            done = 0
-            for upto in gather(ledger, files):
-                progress.add(upto - done)
-                done = upto
-            progress.end()
+            _gather(ledger, Progress(sys.stderr))
             ledger.release()
         yield ledger
 
@@ -97,6 +90,19 @@ def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:
     try:
         for read, _ in sweep.absorb_history(found, now):
             progress.add(len(read))
+    finally:
+        progress.end()
+
+
+def _gather(ledger: Ledger, progress: Progress) -> None:
+    """Read for work all that was not."""
+    files = [*behind(ledger), *returned(ledger)]
+    progress.begin([fresh(each) for each in files])
+    done = 0
+    try:
+        for upto in gather(ledger, files):
+            progress.add(upto - done)
+            done = upto
     finally:
         progress.end()
 

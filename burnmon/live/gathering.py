@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from burnmon.agents import AGENTS
 from burnmon.live.sweep import open_session
@@ -29,6 +30,19 @@ def behind(ledger: Ledger, paths: Iterable[str] | None = None) -> list[WorkFile]
     return ledger.work.behind(READERS, paths)
 
 
+def returned(ledger: Ledger) -> list[WorkFile]:
+    """Files that were gone when they should have been read, and are there again."""
+    gone = ledger.work.gone(READERS)
+    return [each for each in gone if Path(each.path).exists()]
+
+
+def fresh(file: WorkFile) -> int:
+    """Bytes of a file that are to be read."""
+    if file.reader != READERS[file.agent]:
+        return file.size
+    return max(0, file.size - file.offset)
+
+
 def gather(
     ledger: Ledger, files: Sequence[WorkFile], batch: int = BATCH
 ) -> Iterator[int]:
@@ -39,7 +53,7 @@ def gather(
     read: list[tuple[WorkFile, Work]] = []
     size = 0
     for done, file in enumerate(files, 1):
-        size += max(0, file.size - file.offset)
+        size += fresh(file)
         try:
             read.append((file, _read(file)))
         except FileNotFoundError:
@@ -56,19 +70,21 @@ def gather(
 
 
 def _gone(file: WorkFile) -> WorkFile:
-    """A file that agents deleted: nobody looks for it again unless it comes back."""
+    """A file that is not there: agents delete old ones, and then there are many."""
     version = AGENTS[file.agent].work_version
     return replace(file, reader=version, offset=file.size, tail=b"")
 
 
 def _read(file: WorkFile) -> Work:
-    """What a file states of work beyond what was read; raises OSError."""
+    """What a file states of work beyond what was read of it; raises OSError."""
     agent = AGENTS[file.agent]
     assert agent.work is not None
     total = Work()
     with open_session(file.path) as stream:
-        fresh = file.reader == agent.work_version
-        if not fresh or not stream.continues(file.offset, file.tail):
+        same = stream.continues(file.offset, file.tail)
+        if not same or file.reader != agent.work_version:
+            # What was there before and is there no more remains known.
+            file.anew = same and file.offset > 0
             file.reader, file.offset, file.trail = agent.work_version, 0, WorkTrail()
         trail = file.trail
         trail.session_id, trail.subagent = file.of.session_id, file.of.subagent

@@ -361,6 +361,7 @@ class Ledger:
 
         Raises LedgerError when the ledger cannot be written.
         """
+        self._finished()
         with self._telling(), transaction(self._db):
             self._work.put(read)
             self._put_marks(marks_of(read))

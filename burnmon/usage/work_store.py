@@ -37,8 +37,10 @@ class WorkFile:
     reader: int = 0
     offset: int = 0
     tail: bytes = b""
-    """Digest of the bytes before the offset."""
+    """Digest of the bytes before the offset; empty when the file was gone."""
     trail: WorkTrail = field(default_factory=WorkTrail)
+    anew: bool = False
+    """What an older reader saw in it is replaced by what is put now."""
 
 
 class WorkStore:
@@ -53,18 +55,29 @@ class WorkStore:
     ) -> list[WorkFile]:
         """Files with bytes that were not read for work, by agents' reader versions.
 
-        Those that changed last come first; ``paths`` leaves all others out.
+        Those that changed last come first; ``paths`` leaves all others out. One that
+        was gone is left alone as long as nothing more was read of it for requests.
         """
         among = ""
         if paths is not None:
             among = f" AND file.id IN ({','.join(str(number(each)) for each in paths)})"
+        return self._files(
+            "(work_file.id IS NULL OR work_file.offset != file.offset"
+            f" OR work_file.reader != {_reader_of(readers)}"
+            f" OR work_file.tail NOT IN (file.tail, x'')){among}",
+            readers,
+        )
+
+    def gone(self, readers: Mapping[str, int]) -> list[WorkFile]:
+        """Files that were not there when they should have been read for work."""
+        return self._files("work_file.tail = x''", readers)
+
+    def _files(self, which: str, readers: Mapping[str, int]) -> list[WorkFile]:
         rows = self._db.execute(
             "SELECT file.id, agent, account, path, file.trail, file.offset,"
             " coalesce(work_file.reader, 0), coalesce(work_file.offset, 0),"
             " work_file.tail, work_file.trail FROM file LEFT JOIN work_file USING (id)"
-            " WHERE (work_file.id IS NULL OR work_file.offset != file.offset"
-            f" OR work_file.reader != {_reader_of(readers)}){among}"
-            " ORDER BY mtime_ns DESC"
+            f" WHERE {which} ORDER BY mtime_ns DESC"
         ).fetchall()
         return [_work_file(row) for row in rows if row[1] in readers]
 
@@ -81,6 +94,7 @@ class WorkStore:
             "INSERT OR IGNORE INTO word (id, text) VALUES (?, ?)",
             [(number(each), each) for each in words],
         )
+        self._forget([file.id for file, _ in read if file.anew])
         self._put("edit", edits)
         self._put("commit_call", calls)
         self._db.executemany(
@@ -96,6 +110,14 @@ class WorkStore:
                 for file, _ in read
             ],
         )
+
+    def _forget(self, files: Sequence[int]) -> None:
+        """Drop what files own; one statement, because it looks at every edit."""
+        for table in ("edit", "commit_call") if files else ():
+            self._db.execute(
+                f"DELETE FROM {table} WHERE file IN (SELECT value FROM json_each(?))",
+                (json.dumps(files),),
+            )
 
     def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if not rows:
