@@ -88,9 +88,7 @@ def test_batches(ledger: Ledger, tmp_path: Path) -> None:
     """Work is absorbed a batch at a time; what is left is for the next time."""
     homes.sweep(ledger, homes.write(tmp_path, family()))
     files = behind(ledger)
-    steps = gather(ledger, files, batch=1)
-    assert next(steps) == 1
-    steps.close()
+    assert next(gather(ledger, files, batch=1)) == 1
     assert len(behind(ledger)) == len(files) - 1
     assert [*gather(ledger, behind(ledger), batch=1)] == [1, 2]
     assert behind(ledger) == []
