@@ -48,7 +48,7 @@ class WorkStore:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._texts: dict[int, str] = {}
+        self._words = _Words(db)
 
     def behind(
         self, readers: Mapping[str, int], paths: Iterable[str] | None = None
@@ -142,12 +142,19 @@ class WorkStore:
             " WHERE at >= ? AND at < ? ORDER BY at, key",
             bounds(since, until),
         ).fetchall()
-        text = self._text
-        cells = (
-            (*row[:2], _OUTCOMES[row[2]], *map(text, row[3:5]), *row[5:9], row[9:])
+        text = self._words.__getitem__
+        return [
+            Edit._make(
+                (
+                    *row[:2],
+                    _OUTCOMES[row[2]],
+                    *map(text, row[3:5]),
+                    *row[5:9],
+                    *map(text, row[9:]),
+                )
+            )
             for row in rows
-        )
-        return [Edit._make((*each[:-1], *map(text, each[-1]))) for each in cells]
+        ]
 
     def calls(
         self, since: datetime | None = None, until: datetime | None = None
@@ -158,7 +165,7 @@ class WorkStore:
             " branch FROM commit_call WHERE at >= ? AND at < ? ORDER BY at, key",
             bounds(since, until),
         ).fetchall()
-        text = self._text
+        text = self._words.__getitem__
         return [
             CommitCall._make(
                 (
@@ -171,11 +178,16 @@ class WorkStore:
             for row in rows
         ]
 
-    def _text(self, word: int) -> str:
-        text = self._texts.get(word)
-        if text is None:
-            found = self._db.execute("SELECT text FROM word WHERE id = ?", (word,))
-            text = self._texts[word] = str(found.fetchone()[0])
+
+class _Words(dict[int, str]):
+    """Words by their numbers; each is looked up once, for edits name few of them."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __missing__(self, word: int) -> str:
+        found = self._db.execute("SELECT text FROM word WHERE id = ?", (word,))
+        text = self[word] = str(found.fetchone()[0])
         return text
 
 
