@@ -34,7 +34,7 @@ from burnmon import config
 from burnmon.cli.catchup import gathered as gathered_by_command
 from burnmon.config import Settings
 from burnmon.live import sweep
-from burnmon.live.gathering import behind, fresh, gather
+from burnmon.live.gathering import behind, fresh, gather, returned
 from burnmon.usage.ledger import Ledger
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_deleted_file(ledger: Ledger, tmp_path: Path) -> None:
     homes.sweep(ledger, homes.write(tmp_path, {A: LONG}))
     (tmp_path / A).unlink()
     assert rows(gather_all(ledger))["edits"] == []
-    assert behind(ledger) == behind(ledger, returned=True) == []
+    assert behind(ledger) == returned(ledger) == []
 
 
 def test_file_that_comes_back(ledger: Ledger, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_file_that_comes_back(ledger: Ledger, tmp_path: Path) -> None:
     away.rename(tmp_path / "projects")
     homes.sweep(ledger, tmp_path)
     assert len(rows(gather_all(ledger))["edits"]) == 2
-    assert behind(ledger, returned=True) == []
+    assert behind(ledger) == returned(ledger) == []
 
 
 def test_file_that_comes_back_longer(ledger: Ledger, tmp_path: Path) -> None:

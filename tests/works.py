@@ -7,7 +7,7 @@ from typing import Any
 
 from homes import Files, Line, at, line, message, said, sweep, text, user, write
 
-from burnmon.live.gathering import behind, gather
+from burnmon.live.gathering import behind, gather, returned
 from burnmon.usage.ledger import Ledger
 
 CALL = "toolu_01A"
@@ -93,7 +93,7 @@ def gathered(ledger: Ledger, root: Path, files: Files | None = None) -> Ledger:
 
 
 def gather_all(ledger: Ledger) -> Ledger:
-    for _ in gather(ledger, behind(ledger, returned=True)):
+    for _ in gather(ledger, [*behind(ledger), *returned(ledger)]):
         pass
     return ledger
 
