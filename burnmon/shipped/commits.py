@@ -80,6 +80,8 @@ class Change(NamedTuple):
     authored_at: int
     commits: tuple[Commit, ...]
     """By the time they were committed, oldest first; never a merge."""
+    nth: int = 0
+    """Place among changes that the author made one upon the other in that second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from burnmon.shipped.commits import Header
+from burnmon.shipped.commits import Commit, Header
 
 TAG = -1
 """Stands for the commit date of an annotated tag, whose parent is what it names."""
@@ -61,6 +61,31 @@ def branches(
                 found[sha] = branch
                 left += seen[sha].parents
     return found
+
+
+def places(commits: Sequence[Commit]) -> list[int]:
+    """For each commit how many stand below it that its author made in the same second.
+
+    A script makes several commits in one second, and they are no copies of each other;
+    copies of one have the same place in every copy of the chain.
+    """
+    seen = {each.sha: each for each in commits}
+    found: dict[str, int] = {}
+    for each in commits:
+        chain: list[str] = []
+        below: Commit | None = each
+        while below is not None and below.sha not in found:
+            chain.append(below.sha)
+            parent = seen.get(below.parents[0]) if below.parents else None
+            below = parent if parent and _instant(parent) == _instant(each) else None
+        first = 0 if below is None else found[below.sha] + 1
+        found.update((sha, first + n) for n, sha in enumerate(reversed(chain)))
+    return [found[each.sha] for each in commits]
+
+
+def _instant(commit: Commit) -> tuple[str, int]:
+    """What copies of a change have in common."""
+    return commit.author_email, commit.authored_at
 
 
 def branch_name(ref: str) -> str:

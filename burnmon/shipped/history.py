@@ -209,17 +209,17 @@ class _Reading:
         """What was read, put together."""
         noted = self._noted_by_ai()
         commits = [self._commit(each, noted) for each in self._span()]
-        by_change: dict[tuple[int, str], list[Commit]] = defaultdict(list)
-        for each in commits:
-            if len(each.parents) < 2:
-                by_change[each.authored_at, each.author_email].append(each)
+        plain = [each for each in commits if len(each.parents) < 2]
+        by_change: dict[tuple[int, str, int], list[Commit]] = defaultdict(list)
+        for each, nth in zip(plain, graph.places(plain), strict=True):
+            by_change[each.authored_at, each.author_email, nth].append(each)
         on_main = graph.reach(self._main_tips(), self._walked)
         tips = {*self._refs.values(), *self._heads}
         return History(
             repository=self._repository,
             changes=tuple(
-                Change(email, at, tuple(sorted(copies, key=_by_time)))
-                for (at, email), copies in sorted(by_change.items())
+                Change(email, at, tuple(sorted(copies, key=_by_time)), nth)
+                for (at, email, nth), copies in sorted(by_change.items())
             ),
             merges=tuple(
                 sorted(

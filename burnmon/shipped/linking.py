@@ -131,7 +131,7 @@ def link(
         for session_id, match in case.of.of.items():
             if session_id not in made and (found := _by_lines(match, case)):
                 made[session_id] = found
-        if not made and own:
+        if not made and own and not commits[n].reverts:
             made = hints.of(case)
         links.extend(_link(session_id, case, each) for session_id, each in made.items())
     return links

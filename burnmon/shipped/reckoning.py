@@ -77,8 +77,8 @@ class Place(NamedTuple):
     change: Change
 
 
-Key = tuple[str, str, int]
-"""A change anywhere: repository, author and instant (epoch s)."""
+Key = tuple[str, str, int, int]
+"""A change anywhere: repository, author, instant (epoch s), and place among those."""
 _K = TypeVar("_K")
 
 
@@ -93,20 +93,41 @@ class Reckoning:
         self._kept: dict[tuple[str, str], Mapping[str, set[int]]] = {}
         self._undone: dict[str, Mapping[str, str]] = {}
         self._squashes: dict[str, Squashes] = {}
-        billed: dict[str, list[Link]] = defaultdict(list)
         for repo in known.repos:
             for change in repo.history.changes:
-                key = (repo.path, change.author_email, change.authored_at)
+                key = (repo.path, *change[:2], change.nth)
                 self.places[key] = Place(repo, change)
                 self._key_of[id(change)] = key
             for link in repo.links:
                 self.links[self.key(link)].append(link)
-                if link.tier != "possible":
-                    billed[link.session_id].append(link)
+        self._leave_out_clones()
+        billed: dict[str, list[Link]] = defaultdict(list)
+        for link in (each for some in self.links.values() for each in some):
+            if link.tier != "possible":
+                billed[link.session_id].append(link)
         self.charges = {
             session_id: allocate(requests, billed[session_id], known.price)
             for session_id, requests in known.requests.items()
         }
+
+    def _leave_out_clones(self) -> None:
+        """Keep each commit in one clone of its repository: where it is linked best."""
+        copies: dict[tuple[str, int, int], list[Key]] = defaultdict(list)
+        for key in self.places:
+            copies[key[1:]].append(key)
+        for keys in copies.values():
+            keys.sort(key=self._linked_best)
+            kept: set[str] = set()
+            for key in keys:
+                shas = {each.sha for each in self.places[key].change.commits}
+                if kept & shas:
+                    del self.places[key]
+                    self.links.pop(key, None)
+                kept |= shas
+
+    def _linked_best(self, key: Key) -> float:
+        """Sorts changes with sure links first."""
+        return -max((each.confidence for each in self.links.get(key, ())), default=0)
 
     def key(self, link: Link) -> Key:
         """The change that a link is with."""
