@@ -280,7 +280,7 @@ class Shipping:
         except HistoryError as error:
             self._notes[str(error)] = None
             return None
-        self._notes.update(dict.fromkeys(f"{name}: {each}" for each in history.notes))
+        self._notes.update(dict.fromkeys(history.notes))
         emails = self._emails or repository.emails
         matching = self._matchings.setdefault(
             repository.git_dir, Matching(repository.worktrees)

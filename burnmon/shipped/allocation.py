@@ -44,7 +44,7 @@ def allocate(
 
     ``links`` are that session's, ``possible`` ones left out.
     """
-    billed = sorted(links, key=ends_at)
+    billed = sorted(links, key=lambda each: (ends_at(each), each.commit.sha))
     ends = [ends_at(each) for each in billed]
     places = [bisect_left(ends, _ms(each) - GRACE) for each in requests]
     batches = _batches(billed, set(places))
