@@ -201,6 +201,7 @@ def own_past() -> Past:
     edits = sorted(
         (each for each in edits if each.outcome == "accepted"), key=lambda each: each.at
     )
+    assert edits, "PLACEBO_HOMES holds no edits"
     since = edits[0].at // 1000 - 31 * DAY
     with Histories(None) as histories:
         found = histories.read(repository, since)
