@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from burnmon.day import Spent
 from burnmon.records import Request, Usage
 from burnmon.shipped.commits import Change, Commit, FilePatch, History, Repository
 from burnmon.shipped.linking import Link, Tier
@@ -23,6 +24,21 @@ def price(request: Request) -> Decimal | None:
     if request.model == "unknown":
         return None
     return Decimal("0.00000012345") * request.usage.total
+
+
+def spent(
+    requests: Iterable[Request], price: Callable[[Request], Decimal | None] = price
+) -> Spent:
+    """What requests come to, added up without links."""
+    priced = [(price(each), each.usage.total) for each in requests]
+    without = [tokens for cost, tokens in priced if cost is None]
+    return Spent(
+        sum((cost for cost, _ in priced if cost is not None), Decimal(0)),
+        len(priced),
+        len(without),
+        sum(tokens for _, tokens in priced),
+        sum(without),
+    )
 
 
 def request(key: int, at: datetime, tokens: int = 1000, **more: Any) -> Request:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import homes
+from days import spent
 from homes import Line
 from repos import Repo
 
@@ -312,20 +313,11 @@ def check(reckoning: Reckoning, ledger: Ledger) -> None:
     rows, rests = every_row(reckoning), every_rest(reckoning)
     price = reckoning.known.price
     asked = ledger.requests()
-    cost = sum((price(each) or Decimal(0) for each in asked), Decimal(0))
-    whole = Spent(
-        cost,
-        len(asked),
-        sum(price(each) is None for each in asked),
-        sum(each.usage.total for each in asked),
-    )
     parts = total([*(each.spent for each in rows), *(each.spent for each in rests)])
-    assert parts == whole
+    assert parts == spent(asked, price)
     for session_id, charges in reckoning.charges.items():
         own = [each for each in asked if each.session_id == session_id]
-        spent = total(each.spent for each in charges)
-        paid = sum((price(each) or Decimal(0) for each in own), Decimal(0))
-        assert (spent.cost, spent.requests) == (paid, len(own))
+        assert total(each.spent for each in charges) == spent(own, price)
 
 
 def every_row(reckoning: Reckoning) -> list[CommitRow]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from days import after, change, commit, link, price, request
+from days import after, change, commit, link, price, request, spent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,17 +49,6 @@ def linked(draw: st.DrawFn) -> list[Link]:
     ]
 
 
-def whole(requests: Sequence[Request]) -> Spent:
-    """What requests come to, added up without links."""
-    prices = [price(each) for each in requests]
-    return Spent(
-        sum((each for each in prices if each is not None), Decimal(0)),
-        len(requests),
-        prices.count(None),
-        sum(each.usage.total for each in requests),
-    )
-
-
 def by_commit(charges: Sequence[Charge]) -> dict[str, Spent]:
     """What each commit is charged; none is the empty name."""
     names = {each.link.commit.sha if each.link else "" for each in charges}
@@ -77,7 +66,7 @@ def by_commit(charges: Sequence[Charge]) -> dict[str, Spent]:
 def test_charges_add_up(requests: list[Request], links: list[Link]) -> None:
     """Charges are the requests, to the last digit, token and unpriced request."""
     charges = allocate(requests, links, price)
-    assert total(each.spent for each in charges) == whole(requests)
+    assert total(each.spent for each in charges) == spent(requests)
 
 
 @given(asked(), linked())
@@ -88,7 +77,7 @@ def test_charges_of_a_request_add_up(
     charges = allocate(requests, links, price)
     for each in requests:
         parts = [charge.spent for charge in charges if charge.request == each]
-        assert total(parts) == whole([each])
+        assert total(parts) == spent([each])
 
 
 @given(asked(), linked(), st.randoms(use_true_random=False))
@@ -182,7 +171,7 @@ def test_unpriced_request() -> None:
     links = [link(change(commit("a" * 40, after(1))))]
     asked = [request(1, after(0), 700, model="unknown")]
     (charge,) = allocate(asked, links, price)
-    assert charge.spent == Spent(Decimal(0), 1, 1, 700)
+    assert charge.spent == Spent(Decimal(0), 1, 1, 700, 700)
 
 
 def test_empty_request() -> None:

@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 
 import homes
 import pytest
-from days import ADA, change, commit, history
+from days import ADA, change, commit, history, spent
 
-from burnmon.day import Spent
 from burnmon.live.gathering import behind, gather
 from burnmon.records import Request
 from burnmon.shipped.commits import FilePatch
@@ -91,17 +90,6 @@ def everything(ledger: Ledger) -> Known:
     )
 
 
-def spent(requests: Sequence[Request]) -> Spent:
-    """What requests come to, added up without links."""
-    prices = [price(each) for each in requests]
-    return Spent(
-        sum((each for each in prices if each is not None), Decimal(0)),
-        len(requests),
-        prices.count(None),
-        sum(each.usage.total for each in requests),
-    )
-
-
 @pytest.mark.parametrize(
     "home", HOMES, ids=lambda home: str(home.relative_to(CORPUS)).replace("/", "-")
 )
@@ -115,15 +103,15 @@ def test_sums_are_exact(home: Path) -> None:
     reckoning = Reckoning(known)
     for session_id, charges in reckoning.charges.items():
         asked = known.requests[session_id]
-        assert total(each.spent for each in charges) == spent(asked), session_id
+        assert total(each.spent for each in charges) == spent(asked, price), session_id
     asked = [each for some in known.requests.values() for each in some]
     for zone in ("UTC", "America/New_York"):
         found = [review(day, zone, known) for day in days(asked, zone)]
         assert all(each.adds_up for each in found)
-        assert total(each.spent for each in found) == spent(asked)
+        assert total(each.spent for each in found) == spent(asked, price)
         repos = [row.spent for day in found for row in day.commits]
         repos += [rest.spent for day in found for rest in day.rests]
-        assert total(repos) == spent(asked)
+        assert total(repos) == spent(asked, price)
 
 
 def days(requests: Sequence[Request], zone: str) -> list[date]:

@@ -142,13 +142,13 @@ class _Writer:
 
 
 def invented(seed: int = 1) -> Past:
-    """About two hundred commits of two months, half of them by forty sessions."""
+    """About two hundred commits, half of them by forty sessions of two months."""
     writer = _Writer(seed)
     for n in range(40):
         begin = BEGIN + int(n * 1.5 * DAY) + writer.random.randint(0, DAY)
         writer.session(f"S{n}", begin)
-    for _ in range(100):
-        writer.alone(BEGIN + writer.random.randint(0, 60 * DAY))
+    for _ in range(120):
+        writer.alone(BEGIN + writer.random.randint(-20 * DAY, 60 * DAY))
     by_time = {each[:2]: each for each in writer.changes}
     changes = sorted(by_time.values(), key=lambda each: each.authored_at)
     edits = sorted(writer.edits, key=lambda each: each.at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ from days import (
     known,
     link,
     patch,
-    price,
     request,
+    spent,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +28,6 @@ from sessions import EACH, Claude, Codex, read, settings_in
 
 from burnmon.day import GROUPS, Day, Spent
 from burnmon.live.shipping import Shipping
-from burnmon.records import Request
 from burnmon.shipped.reckoning import About, Known, Linked, Reckoning, total
 from burnmon.shipped.review import bounds, review
 from burnmon.usage import pricing
@@ -92,23 +90,13 @@ def days(what: Known, zone: str) -> list[Day]:
     return [review(first + timedelta(days=n), zone, what) for n in range(10)]
 
 
-def whole(requests: list[Request]) -> Spent:
-    prices = [price(each) for each in requests]
-    return Spent(
-        sum((each for each in prices if each is not None), Decimal(0)),
-        len(requests),
-        prices.count(None),
-        sum(each.usage.total for each in requests),
-    )
-
-
 @given(lives(), st.sampled_from(ZONES))
 def test_days_add_up(what: Known, zone: str) -> None:
     """On every clock the days are all that was spent, and each is its parts."""
     requests = [each for some in what.requests.values() for each in some]
     found = days(what, zone)
     assert all(each.adds_up for each in found)
-    assert total(each.spent for each in found) == whole(requests)
+    assert total(each.spent for each in found) == spent(requests)
 
 
 @given(lives(), st.sampled_from(ZONES))
@@ -137,8 +125,8 @@ def test_commits_add_up_over_days(what: Known, zone: str) -> None:
 def test_sessions_add_up(what: Known) -> None:
     """Each session's charges are its requests."""
     for session_id, charges in Reckoning(what).charges.items():
-        spent = total(each.spent for each in charges)
-        assert spent == whole(list(what.requests[session_id]))
+        paid = total(each.spent for each in charges)
+        assert paid == spent(what.requests[session_id])
 
 
 @pytest.mark.parametrize("zone", CHANGES)
