@@ -9,8 +9,9 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ from burnmon.usage.ledger import Ledger
 class Answer(NamedTuple):
     """Everything ``commits`` says."""
 
+    zone: str
+    """IANA name of the zone whose clock is shown."""
     rows: Sequence[CommitRow]
     rests: Sequence[Rest]
     spent: Spent
@@ -77,7 +80,8 @@ def ask(shipping: Shipping, args: Namespace, progress: Progress) -> Answer:
     reckoning = Reckoning(known)
     rows = [each for each in reckoning.rows(*span) if each.evidence]
     spent = total(each.spent for each in reckoning.during(*span))
-    return Answer(rows, reckoning.rests(*span), spent, known.notes)
+    zone = shipping.settings.zone
+    return Answer(zone, rows, reckoning.rests(*span), spent, known.notes)
 
 
 # --- JSON ----------------------------------------------------------------------------
@@ -119,12 +123,18 @@ def link_fields(row: CommitRow, each: Evidence) -> dict[str, Any]:
         "probability": each.confidence,
         "share_percent": None if each.share is None else round(100 * each.share, 1),
         "evidence": list(each.words),
-        "cost_usd": each.spent.cost,
+        "cost_usd": known_cost(each.spent),
         "unpriced_requests": each.spent.unpriced,
         "agent_lines": row.agent_lines,
         "committed_lines": row.added,
         "agent_percent": None if share is None else round(100 * share, 1),
     }
+
+
+def known_cost(spent: Spent) -> Decimal | None:
+    """Dollars; None where nothing of it has a price."""
+    without = spent.unpriced or spent.unpriced_tokens
+    return None if without and not spent.cost else spent.cost
 
 
 def rest_fields(rest: Rest) -> dict[str, Any]:
@@ -136,43 +146,185 @@ def rest_fields(rest: Rest) -> dict[str, Any]:
         "branch": rest.branch,
         "reason": rest.reason,
         "files": list(rest.files),
-        "cost_usd": rest.spent.cost,
+        "cost_usd": known_cost(rest.spent),
         "unpriced_requests": rest.spent.unpriced,
     }
 
 
 # --- text ----------------------------------------------------------------------------
 
+STATES = {
+    "on_main": "on main",
+    "not_merged": "not merged",
+    "reverted": "reverted",
+    "rewritten": "rewritten",
+}
+LEAST_SUBJECT = 24
+"""Cells below which columns are left out rather than the subject cut."""
+INDENT = " " * 7
+"""Links stand below the hash of their commit."""
+
+Cell = Callable[[CommitRow], str]
+COLUMNS: dict[str, Cell] = {
+    "cost": lambda row: _dollars(row.spent) if _charged(row) else "–",
+    "added": lambda row: f"+{row.added:,}",
+    "removed": lambda row: f"−{row.removed:,}",
+    "AI": lambda row: "–" if row.agent_share is None else text.share(row.agent_share),
+    "state": lambda row: STATES[row.state],
+    "issue": lambda row: text.plain(row.reference) or "–",
+    "in": lambda row: text.plain(text.base(row.repo)),
+}
+"""Every column beside time, hash and subject, in order."""
+_LEFT = ("state", "issue", "in")
+"""Columns of words."""
+_LAYOUTS: tuple[tuple[str, ...], ...] = (
+    tuple(COLUMNS),
+    ("cost", "AI", "state", "issue", "in"),
+    ("cost", "AI", "state", "in"),
+    ("cost", "AI", "in"),
+    ("cost", "AI"),
+    ("cost",),
+)
+"""The first layout that leaves room for the subjects is taken."""
+
 
 def lines(answer: Answer, width: int) -> Iterator[str]:
-    """Links, newest last, then what is in no commit, then the proof."""
-    for row in answer.rows:
-        when = f"{row.committed_at:%Y-%m-%d %H:%M}"
-        name = row.repo.rstrip("/").rpartition("/")[2]
-        head = f"{when}  {row.sha[:7]}  {text.plain(row.subject)}"
-        yield text.fit(head, width)
-        for each in row.evidence:
-            cost = text.money(each.spent.cost) if each.grade != "possible" else "–"
-            share = "" if each.share is None else f", {text.share(each.share)} of lines"
-            words = (
-                f"    {cost:>8}  {each.grade} ({each.tier}{share})  "
-                f"{each.agent} {each.session_id[:8]}  {text.plain(name)}"
-            )
-            yield text.fit(words, width)
-    yield ""
+    """Commits with their links, newest last, what is in no commit, then the proof."""
+    yield from _commits(answer, width)
+    yield from _rests(answer.rests, width)
     linked = total(row.spent for row in answer.rows)
-    for rest in answer.rests:
-        yield text.fit(f"    {text.money(rest.spent.cost):>8}  {words_of(rest)}", width)
-    rest_cost = total(each.spent for each in answer.rests).cost
-    yield (
-        f"{text.money(linked.cost)} in {len(answer.rows)} commits +"
-        f" {text.money(rest_cost)} in none = {text.money(answer.spent.cost)}"
+    rest = total(each.spent for each in answer.rests)
+    charged = sum(map(_charged, answer.rows))
+    proof = (
+        f"{_dollars(linked)} in {_counted(charged, 'commit')} +"
+        f" {_dollars(rest)} in none = {_dollars(answer.spent)}"
     )
+    yield from wrapped(proof, width)
+    if answer.spent.unpriced:
+        count = _counted(answer.spent.unpriced, "request")
+        tokens = text.tokens(answer.spent.unpriced_tokens)
+        yield from wrapped(
+            f"* {count} without a price, in no dollars: {tokens} tokens", width
+        )
     for note in answer.notes:
         yield from wrapped(text.plain(note), width)
 
 
+def _commits(answer: Answer, width: int) -> Iterator[str]:
+    """A line per commit below its day, and one for each session that made it."""
+    if not answer.rows:
+        yield "no commit of a session"
+        yield ""
+        return
+    columns = _layout(answer.rows, width)
+    room = width - sum(abs(each) + 2 for each in columns.values())
+    heads = {name: name for name in columns}
+    yield _in_columns("time   commit   subject", room, heads, columns)
+    shown = None
+    for row in answer.rows:
+        there = text.local(row.committed_at, answer.zone)
+        if there.date() != shown:
+            shown = there.date()
+            yield f"{there:%a} {text.day(row.committed_at, answer.zone)} {there:%Y}"
+        author = f"{text.plain(row.author)}: " if row.author else ""
+        head = f"{there:%H:%M}  {row.sha[:7]}  {author}{text.plain(row.subject)}"
+        cells = {name: COLUMNS[name](row) for name in columns}
+        yield _in_columns(head, room, cells, columns)
+        for each in row.evidence:
+            yield text.whole(INDENT + link_words(each, len(row.evidence) > 1), width)
+    yield ""
+
+
+def _layout(rows: Sequence[CommitRow], width: int) -> dict[str, int]:
+    """Columns that fit, with their widths; those of words are negative."""
+    useless = set()
+    if len({row.repo for row in rows}) < 2:
+        useless.add("in")
+    if not any(row.reference for row in rows):
+        useless.add("issue")
+    columns: dict[str, int] = {}
+    for names in _LAYOUTS:
+        columns = {
+            name: max(map(text.cells, (name, *map(COLUMNS[name], rows))))
+            * (-1 if name in _LEFT else 1)
+            for name in names
+            if name not in useless
+        }
+        room = width - sum(abs(each) + 2 for each in columns.values())
+        if room >= LEAST_SUBJECT + len("00:00  0000000  "):
+            break
+    return columns
+
+
+def _in_columns(
+    head: str, room: int, cells: Mapping[str, str], columns: Mapping[str, int]
+) -> str:
+    padded = (
+        text.pad(cells[name], abs(width), right=width > 0)
+        for name, width in columns.items()
+    )
+    return "  ".join((text.pad(head, room), *padded)).rstrip()
+
+
+def link_words(each: Evidence, several: bool) -> str:
+    """Why a session is linked with a commit, the most important word first."""
+    session = f"{text.plain(each.agent)} {text.plain(each.session_id)[:8]}".strip()
+    if each.grade == "possible":
+        return f"possible: {session} · nothing is charged for a hint"
+    words = [f"{each.grade}: {session}", each.tier]
+    if several:
+        words.append(_dollars(each.spent))
+    if each.whole != each.spent:
+        words.append(f"{_dollars(each.whole)} with other days")
+    if each.share is not None:
+        words.append(f"{text.share(each.share)} of its lines")
+    if each.title:
+        words.append(text.plain(each.title))
+    return " · ".join(words)
+
+
+def _rests(rests: Sequence[Rest], width: int) -> Iterator[str]:
+    """What is in no commit, most money first."""
+    if not rests:
+        return
+    yield "in no commit"
+    costs = [_dollars(each.spent) for each in rests]
+    room = max(map(text.cells, costs))
+    for cost, rest in zip(costs, rests, strict=True):
+        words = f"{text.pad(cost, room, right=True)}  {words_of(rest)}"
+        yield text.fit(words, width)
+    yield ""
+
+
 def words_of(rest: Rest) -> str:
-    """Why money is in no commit, in words."""
-    name = text.plain(rest.repo.rstrip("/").rpartition("/")[2] or rest.repo)
-    return f"{rest.reason.replace('_', ' ')}  {name}"
+    """Why money is in no commit, and where; then the files that hold it."""
+    place = text.plain(text.base(rest.repo)) or "–"
+    if rest.branch:
+        place += f" ({text.plain(rest.branch)})"
+    if rest.reason == "uncommitted":
+        files = ", ".join(map(text.plain, rest.files))
+        count = _counted(len(rest.files), "file")
+        return f"uncommitted: {count} in {place}  {files}"
+    if rest.reason == "elsewhere":
+        return f"in commits that could not be linked, in {place}"
+    if rest.reason == "discarded":
+        return f"edits thrown away in {place}"
+    if rest.reason == "no_repo":
+        return f"in no repository: {text.plain(rest.repo) or 'directory unknown'}"
+    return f"no edits: reading, planning, review in {place}"
+
+
+def _charged(row: CommitRow) -> bool:
+    """Whether a link of the row is more than a hint."""
+    return any(each.grade != "possible" for each in row.evidence)
+
+
+def _dollars(spent: Spent) -> str:
+    """Dollars; a star where some requests have no price."""
+    partly = bool(spent.unpriced or spent.unpriced_tokens)
+    cost = known_cost(spent)
+    return f"{text.money(cost)}{'*' * (partly and cost is not None)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,18 +23,39 @@ def instant(at: datetime | None) -> str | None:
 def print_document(now: datetime, fields: Mapping[str, Any]) -> None:
     """Print ``fields`` behind the schema's version and the time they are true for.
 
-    Instants, decimals and tuples are written as the interface promises.
+    Instants, decimals and tuples are written as the interface promises: of a decimal
+    every digit, so that sums of what is printed are as exact as the decimals.
     """
     head = {"schema_version": SCHEMA_VERSION, "generated_at": instant(now)}
-    print(json.dumps({**head, **fields}, indent=2, default=_plain_value))
+    print(_json({**head, **fields}))
 
 
-def _plain_value(value: object) -> object:
+def _json(value: object, margin: str = "\n") -> str:
+    """A value as ``json.dumps`` with an indent of two writes it, decimals in full."""
+    inner = f"{margin}  "
+    if isinstance(value, Mapping):
+        parts = [f"{json.dumps(str(k))}: {_json(v, inner)}" for k, v in value.items()]
+        return _enclosed("{}", parts, margin)
+    if isinstance(value, list | tuple):
+        return _enclosed("[]", [_json(each, inner) for each in value], margin)
     if isinstance(value, Decimal):
-        return float(value)
+        return digits(value)
     if isinstance(value, datetime):
-        return instant(value)
-    raise TypeError(f"no JSON form for {type(value).__name__}")
+        return json.dumps(instant(value))
+    return json.dumps(value)
+
+
+def _enclosed(brackets: str, parts: Sequence[str], margin: str) -> str:
+    if not parts:
+        return brackets
+    inside = ",".join(f"{margin}  {each}" for each in parts)
+    return f"{brackets[0]}{inside}{margin}{brackets[1]}"
+
+
+def digits(value: Decimal) -> str:
+    """A decimal as a JSON number: all its digits, a point, and no more zeros."""
+    whole, _, part = f"{value:f}".partition(".")
+    return f"{whole}.{part.rstrip('0') or '0'}"
 
 
 def wrapped(words: str, width: int, indent: str = "  ") -> Iterator[str]:
