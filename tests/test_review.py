@@ -181,21 +181,19 @@ def test_possible_link_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mentions", "branch", "told", "reference"),
+    ("subject", "branch", "told", "reference"),
     [
-        (("#5", "#6"), "feat/API-7-x", "#8", "#5"),
-        ((), "feat/API-7-x", "#8", "API-7"),
-        ((), "12-title", "", "#12"),
-        ((), "main", "#8", "#8"),
-        ((), "main", "", ""),
+        ("Do it (#6)", "feat/API-7-x", "#8", "#6"),
+        ("Do it (#65)", "feat/API-7-x", "#8", "API-7"),
+        ("Do it", "12-title", "#8", "#12"),
+        ("Do it", "main", "#8", "#8"),
+        ("Do it", "main", "", "#6"),
     ],
-    ids=["commit", "key in branch", "number in branch", "pull request", "none"],
+    ids=["subject", "key in branch", "number in branch", "pull request", "body"],
 )
-def test_reference(
-    mentions: tuple[str, ...], branch: str, told: str, reference: str
-) -> None:
-    """A commit's issue is what it names, else its branch, else its session's PR."""
-    made = change(commit("a" * 40, after(5), mentions=mentions))
+def test_reference(subject: str, branch: str, told: str, reference: str) -> None:
+    """A commit's issue is in its subject, else its branch, its session, its body."""
+    made = change(commit("a" * 40, after(5), subject, mentions=("#6",)))
     past = history(made)
     aside = replace(past, on_main=frozenset(), branches={"a" * 40: branch})
     what = known(

@@ -6,6 +6,7 @@ counted by the time of each request; how a session is split never depends on it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from burnmon.day import CommitRow, Evidence, Grade, Reason, Rest, Spent
 from burnmon.records import Request
 from burnmon.shipped.allocation import Charge, Price, allocate
+from burnmon.shipped.clones import Key, elsewhere
 from burnmon.shipped.commits import Change, Commit, History
 from burnmon.shipped.fate import (
     Squashes,
@@ -77,8 +79,6 @@ class Place(NamedTuple):
     change: Change
 
 
-Key = tuple[str, str, int, int]
-"""A change anywhere: repository, author, instant (epoch s), and place among those."""
 _K = TypeVar("_K")
 
 
@@ -100,7 +100,10 @@ class Reckoning:
                 self._key_of[id(change)] = key
             for link in repo.links:
                 self.links[self.key(link)].append(link)
-        self._leave_out_clones()
+        changes = {key: place.change for key, place in self.places.items()}
+        for key in [*elsewhere(changes, self.links)]:
+            del self.places[key]
+            self.links.pop(key, None)
         billed: dict[str, list[Link]] = defaultdict(list)
         for link in (each for some in self.links.values() for each in some):
             if link.tier != "possible":
@@ -109,25 +112,6 @@ class Reckoning:
             session_id: allocate(requests, billed[session_id], known.price)
             for session_id, requests in known.requests.items()
         }
-
-    def _leave_out_clones(self) -> None:
-        """Keep each commit in one clone of its repository: where it is linked best."""
-        copies: dict[tuple[str, int, int], list[Key]] = defaultdict(list)
-        for key in self.places:
-            copies[key[1:]].append(key)
-        for keys in copies.values():
-            keys.sort(key=self._linked_best)
-            kept: set[str] = set()
-            for key in keys:
-                shas = {each.sha for each in self.places[key].change.commits}
-                if kept & shas:
-                    del self.places[key]
-                    self.links.pop(key, None)
-                kept |= shas
-
-    def _linked_best(self, key: Key) -> float:
-        """Sorts changes with sure links first."""
-        return -max((each.confidence for each in self.links.get(key, ())), default=0)
 
     def key(self, link: Link) -> Key:
         """The change that a link is with."""
@@ -246,7 +230,7 @@ class Reckoning:
         commit = shown(change, repo.history)
         told = [self.about(each.session_id).reference for each in self.links[key]]
         candidates = (
-            *(each for each in commit.mentions if each in commit.subject),
+            *(each for each in commit.mentions if _names(commit.subject, each)),
             reference_in(branch_of(commit, repo.history)),
             reference_in(self._worked_on.get(key, "")),
             *told,
@@ -394,6 +378,11 @@ def sums(charges: Iterable[Charge], key: Callable[[Charge], _K]) -> dict[_K, Spe
         k = key(charge)
         found[k] = found.get(k, Spent()).plus(charge.spent)
     return found
+
+
+def _names(subject: str, reference: str) -> bool:
+    """Whether a subject has a reference, and not only one that begins like it."""
+    return bool(re.search(rf"{re.escape(reference)}(?!\d)", subject, re.IGNORECASE))
 
 
 _ORDER: tuple[Grade, ...] = ("exact", "likely", "possible")
