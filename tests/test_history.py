@@ -193,6 +193,13 @@ def test_indentation(repo: Repo) -> None:
     assert only_file(repo.path, repo.write("a.py", text).commit("Format")).only_space
 
 
+def test_line_that_moved(repo: Repo) -> None:
+    """A line that stands elsewhere in its file is no change of white space."""
+    repo.write("m.py", code(1, 2, 3)).commit("In order")
+    sha = repo.write("m.py", code(2, 3, 1)).commit("Out of order")
+    assert not only_file(repo.path, sha).only_space
+
+
 def test_binary(repo: Repo) -> None:
     """A binary file has no lines."""
     sha = repo.write("a.png", bytes(range(256))).commit("Picture")

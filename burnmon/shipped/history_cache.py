@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from burnmon.shipped.commits import FilePatch, Header
 from burnmon.work import SIZE
 
-VERSION = 1
+VERSION = 2
 """Raised whenever what is kept, or a rule behind it, changes; others are discarded."""
 
 _TABLES = """

@@ -76,6 +76,8 @@ class _Lines:
     added: list[bytes] = field(default_factory=list)
     removed: list[bytes] = field(default_factory=list)
     binary: bool = False
+    only_space: bool = True
+    """No hunk has changed anything else; a line that moved is not where it was."""
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ def _hunk(line: bytes, lines: Iterator[bytes], file: _Lines) -> None:
         taken += islice(lines, len(marks))
     file.removed += taken[:removed]
     file.added += taken[removed:]
+    file.only_space &= _text(taken[:removed]) == _text(taken[removed:])
 
 
 def _file(entry: Listed, lines: _Lines) -> FilePatch:
@@ -196,7 +199,7 @@ def _file(entry: Listed, lines: _Lines) -> FilePatch:
         b"" if skipped else fingerprints(line[1:] for line in removed),
         len(added),
         len(removed),
-        not skipped and bool(added or removed) and _text(added) == _text(removed),
+        not skipped and bool(added or removed) and lines.only_space,
         skipped,
     )
 
