@@ -28,6 +28,7 @@ from sessions import EACH, Claude, Codex, read, settings_in
 
 from burnmon.day import GROUPS, Day, Spent
 from burnmon.live.shipping import Shipping
+from burnmon.shipped.fate import reference_in
 from burnmon.shipped.reckoning import About, Known, Linked, Reckoning, total
 from burnmon.shipped.review import bounds, review
 from burnmon.usage import pricing
@@ -356,3 +357,22 @@ def test_title_and_pull_request(home: Path, repo: Repo) -> None:
     session.linked_with(12, T + 90)
     row = next(each for each in reviewed(home).commits if each.subject == "Here")
     assert (row.evidence[0].title, row.reference) == ("Sort the list", "#12")
+
+
+@pytest.mark.parametrize(
+    ("branch", "issue"),
+    [
+        ("feat/API-7-sort", "API-7"),
+        ("api-7-sort", "API-7"),
+        ("bob/12-sort", "#12"),
+        ("issue-12", "#12"),
+        ("changelog-0.4.3", ""),
+        ("release-2.1", ""),
+        ("upgrade-3.12-only", ""),
+        ("2026-11-20-notes", ""),
+        ("main", ""),
+    ],
+)
+def test_issue_of_a_branch(branch: str, issue: str) -> None:
+    """A branch names an issue by key or number; versions and dates are none."""
+    assert reference_in(branch) == issue

@@ -20,6 +20,7 @@ from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.day import CommitRow, Evidence, Rest, Spent
+from burnmon.frame.shipped_cells import STATE_WORDS, counted, reason_words
 from burnmon.live.shipping import FIRST, LAST, Shipping
 from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
@@ -153,12 +154,6 @@ def rest_fields(rest: Rest) -> dict[str, Any]:
 
 # --- text ----------------------------------------------------------------------------
 
-STATES = {
-    "on_main": "on main",
-    "not_merged": "not merged",
-    "reverted": "reverted",
-    "rewritten": "rewritten",
-}
 LEAST_SUBJECT = 24
 """Cells below which columns are left out rather than the subject cut."""
 INDENT = " " * 7
@@ -166,11 +161,11 @@ INDENT = " " * 7
 
 Cell = Callable[[CommitRow], str]
 COLUMNS: dict[str, Cell] = {
-    "cost": lambda row: _dollars(row.spent) if _charged(row) else "–",
+    "cost": lambda row: _dollars(row.spent) if row.charged else "–",
     "added": lambda row: f"+{row.added:,}",
     "removed": lambda row: f"−{row.removed:,}",
     "AI": lambda row: "–" if row.agent_share is None else text.share(row.agent_share),
-    "state": lambda row: STATES[row.state],
+    "state": lambda row: STATE_WORDS[row.state],
     "issue": lambda row: text.plain(row.reference) or "–",
     "in": lambda row: text.plain(text.base(row.repo)),
 }
@@ -194,14 +189,14 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
     yield from _rests(answer.rests, width)
     linked = total(row.spent for row in answer.rows)
     rest = total(each.spent for each in answer.rests)
-    charged = sum(map(_charged, answer.rows))
+    charged = sum(row.charged for row in answer.rows)
     proof = (
-        f"{_dollars(linked)} in {_counted(charged, 'commit')} +"
+        f"{_dollars(linked)} in {counted(charged, 'commit')} +"
         f" {_dollars(rest)} in none = {_dollars(answer.spent)}"
     )
     yield from wrapped(proof, width)
     if answer.spent.unpriced:
-        count = _counted(answer.spent.unpriced, "request")
+        count = counted(answer.spent.unpriced, "request")
         tokens = text.tokens(answer.spent.unpriced_tokens)
         yield from wrapped(
             f"* {count} without a price, in no dollars: {tokens} tokens", width
@@ -291,32 +286,10 @@ def _rests(rests: Sequence[Rest], width: int) -> Iterator[str]:
     costs = [_dollars(each.spent) for each in rests]
     room = max(map(text.cells, costs))
     for cost, rest in zip(costs, rests, strict=True):
-        words = f"{text.pad(cost, room, right=True)}  {words_of(rest)}"
-        yield text.fit(words, width)
-    yield ""
-
-
-def words_of(rest: Rest) -> str:
-    """Why money is in no commit, and where; then the files that hold it."""
-    place = text.plain(text.base(rest.repo)) or "–"
-    if rest.branch:
-        place += f" ({text.plain(rest.branch)})"
-    if rest.reason == "uncommitted":
         files = ", ".join(map(text.plain, rest.files))
-        count = _counted(len(rest.files), "file")
-        return f"uncommitted: {count} in {place}  {files}"
-    if rest.reason == "elsewhere":
-        return f"in commits that could not be linked, in {place}"
-    if rest.reason == "discarded":
-        return f"edits thrown away in {place}"
-    if rest.reason == "no_repo":
-        return f"in no repository: {text.plain(rest.repo) or 'directory unknown'}"
-    return f"no edits: reading, planning, review in {place}"
-
-
-def _charged(row: CommitRow) -> bool:
-    """Whether a link of the row is more than a hint."""
-    return any(each.grade != "possible" for each in row.evidence)
+        words = f"{text.pad(cost, room, right=True)}  {reason_words(rest)}  {files}"
+        yield text.fit(words.rstrip(), width)
+    yield ""
 
 
 def _dollars(spent: Spent) -> str:
@@ -324,7 +297,3 @@ def _dollars(spent: Spent) -> str:
     partly = bool(spent.unpriced or spent.unpriced_tokens)
     cost = known_cost(spent)
     return f"{text.money(cost)}{'*' * (partly and cost is not None)}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

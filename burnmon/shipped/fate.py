@@ -140,8 +140,10 @@ def branch_of(commit: Commit, history: History) -> str:
     return history.branches.get(commit.sha, "")
 
 
-_KEY = re.compile(r"(?:^|[^A-Za-z0-9])([A-Z][A-Z0-9]{1,9})-(\d{1,6})(?![A-Za-z0-9])")
-_SMALL_KEY = re.compile(r"(?:^|/)([a-z]{2,10})-(\d{1,6})(?![A-Za-z0-9])")
+_KEY = re.compile(
+    r"(?:^|[^A-Za-z0-9])([A-Z][A-Z0-9]{1,9})-([1-9]\d{0,5})(?![A-Za-z0-9.])"
+)
+_SMALL_KEY = re.compile(r"(?:^|/)([a-z]{2,10})-([1-9]\d{0,5})(?![A-Za-z0-9.])")
 """A key as branches spell it; further on in a name it is a word with a number."""
 _NUMBER = re.compile(
     r"(?:^|/)(?!20\d\d-[01]\d)(?:(?:issue|gh|pr)[-_/]?)?(\d{1,6})(?:[-_]|$)"
