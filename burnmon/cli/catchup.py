@@ -119,6 +119,12 @@ class Progress:
         self._done = 0
         self._due = clock() + PATIENCE
 
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def begin(self, sizes: Sequence[int]) -> None:
         """Learn what there is to do, in bytes of each file."""
         self._sizes = sizes

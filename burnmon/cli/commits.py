@@ -44,10 +44,8 @@ class Answer(NamedTuple):
 
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
     """Print every link of a span."""
-    progress = Progress(sys.stderr)
-    with gathered(settings, now) as ledger:
+    with gathered(settings, now) as ledger, Progress(sys.stderr) as progress:
         answer = ask(shipping_for(args, settings, ledger), args, progress)
-        progress.end()
     if args.json:
         print_document(now, document(answer))
     else:

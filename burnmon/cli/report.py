@@ -99,11 +99,9 @@ def ask_by_issue(
     from burnmon.shipped.issues import by_issue
     from burnmon.shipped.reckoning import Reckoning
 
-    progress = Progress(sys.stderr)
-    with gathered(settings, now) as ledger:
+    with gathered(settings, now) as ledger, Progress(sys.stderr) as progress:
         shipping = Shipping(settings, ledger, prices)
         reckoning = Reckoning(shipping.known(*span, progress=progress.commits))
-        progress.end()
         whole = span[0] or FIRST, span[1] or LAST
         found = by_issue(
             reckoning,

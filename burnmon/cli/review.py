@@ -39,11 +39,9 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.since or args.until:
         raise UsageError("review takes one day: burnmon review yesterday")
     day = _asked(args.operand or "today", settings.zone, now)
-    progress = Progress(sys.stderr)
-    with gathered(settings, now) as ledger:
+    with gathered(settings, now) as ledger, Progress(sys.stderr) as progress:
         shipping = shipping_for(args, settings, ledger)
         made = shipping.day(day, repository_asked(args), progress.commits)
-        progress.end()
     if args.json:
         print_document(now, document(made))
     elif args.md:

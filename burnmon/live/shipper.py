@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ RETRY = 5.0
 """Seconds of pause after a failure."""
 
 
-class _Question(NamedTuple):
+class Question(NamedTuple):
     """What a screen wants to see."""
 
     wish: date | str
@@ -66,7 +67,7 @@ class Shipper:
         self._tell = wake
         self._bell = threading.Event()
         self._stop = threading.Event()
-        self._question: _Question | None = None
+        self._question: Question | None = None
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
 
     def start(self) -> None:
@@ -83,16 +84,27 @@ class Shipper:
 
     def ask(self, wish: date | str | None, post: PostDay) -> None:
         """Ask for a day, see ``AskDay``."""
-        self._question = None if wish is None else _Question(wish, post)
+        if wish is None:
+            self._question = None
+        else:
+            self.asked(wish, post)
         self._bell.set()
+
+    def asked(self, wish: date | str, post: PostDay) -> Question:
+        """Note what is wanted now, in place of what was."""
+        self._question = Question(wish, post)
+        return self._question
 
     # --- the thread ------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with Ledger(self._settings.ledger_file, writes=False) as ledger:
-                    self._serve(_Making(self._settings, ledger, self))
+                with (
+                    Ledger(self._settings.ledger_file, writes=False) as ledger,
+                    closing(Making(self._settings, ledger, self)) as making,
+                ):
+                    self._serve(making)
             except _Interrupted:
                 continue
             except (BurnmonError, OSError) as error:
@@ -107,8 +119,8 @@ class Shipper:
         if question is not None:
             question.post(Refused(text.plain(reason)))
 
-    def _serve(self, making: _Making) -> None:
-        answered: _Question | None = None
+    def _serve(self, making: Making) -> None:
+        answered: Question | None = None
         while not self._stop.is_set():
             question, now = self._question, self._clock()
             self._bell.clear()
@@ -127,13 +139,13 @@ class Shipper:
             self.commits = told
             self._tell()
 
-    def goes_on(self, asked: _Question | None) -> None:
+    def goes_on(self, asked: Question | None) -> None:
         """Raise _Interrupted if what is being made is no longer wanted."""
         if self._stop.is_set() or (asked is not None and asked is not self._question):
             raise _Interrupted
 
 
-class _Making:
+class Making:
     """Days from one ledger, and what they rest on."""
 
     def __init__(self, settings: Settings, ledger: Ledger, shipper: Shipper) -> None:
@@ -141,13 +153,17 @@ class _Making:
         self._shipping = Shipping(settings, ledger, prices)
         self._settings = settings
         self._ledger = ledger
-        self._shipper = shipper
+        self.shipper = shipper
         self._repositories: dict[str, Repository] = {}
         self._positions: dict[str, str] = {}
         self._found_at: datetime | None = None
         self._made_at: datetime | None = None
         self._moved_at: datetime | None = None
         self._version = -1
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        self._shipping.close()
 
     def moved(self, now: datetime) -> bool:
         """Whether today must be made anew: a repository moved, or one did lately and
@@ -175,7 +191,7 @@ class _Making:
         """Today, as it stands."""
         return self._make(self._today(now), now, None)
 
-    def answer(self, question: _Question, now: datetime) -> None:
+    def answer(self, question: Question, now: datetime) -> None:
         """Post the day that is asked for, with its progress on the way."""
         wish = question.wish
         day = wish if isinstance(wish, date) else day_named(wish, self._today(now))
@@ -187,9 +203,9 @@ class _Making:
     def _today(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self._settings.zone)).date()
 
-    def _make(self, day: date, now: datetime, asked: _Question | None) -> Day:
+    def _make(self, day: date, now: datetime, asked: Question | None) -> Day:
         def progress(name: str, done: int, whole: int) -> bool:
-            self._shipper.goes_on(asked)
+            self.shipper.goes_on(asked)
             if asked is not None:
                 asked.post(Reading(f"the history of {text.plain(name)}", done, whole))
             return True

@@ -86,6 +86,11 @@ class Shipping:
         """What was read of git so far."""
         return Histories(self.settings.history_file)
 
+    def close(self) -> None:
+        """Give back what was opened."""
+        if "histories" in self.__dict__:
+            self.histories.close()
+
     def day(
         self,
         day: date,
