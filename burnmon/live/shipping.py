@@ -128,13 +128,13 @@ class Shipping:
             for each in repositories
             if (linked := self._linked(each, facts, past, progress)) is not None
         ]
-        sessions = {each.session_id for repo in repos for each in repo.links}
-        sessions |= {
+        asked = {
             each.session_id
             for each in facts.requests
             if only is None or self.place(each.project) == _path(only)
         }
-        return self._asked(repos, sessions, facts)
+        span = (start or FIRST).timestamp(), (end or LAST).timestamp()
+        return self._asked(repos, asked | _concerned(repos, asked, span), facts)
 
     # --- facts -----------------------------------------------------------------------
 
@@ -319,6 +319,22 @@ class Shipping:
             at = round(request.at.timestamp() * 1000)
             active[request.session_id].append(at)
         return Worked(edits, calls, active)
+
+
+def _concerned(
+    repos: Sequence[Linked], asked: set[str], span: tuple[float, float]
+) -> set[str]:
+    """Sessions of changes that were made in a span, or by those that asked in it.
+
+    Without the others what such a change cost in all would not be known.
+    """
+    links = [each for repo in repos for each in repo.links]
+    changes = {
+        id(each.change)
+        for each in links
+        if each.session_id in asked or span[0] <= each.change.authored_at < span[1]
+    }
+    return {each.session_id for each in links if id(each.change) in changes}
 
 
 def _path(repository: Repository) -> str:

@@ -277,7 +277,7 @@ def _fits(match: Match, share: float, age: int, case: _Case) -> bool:
     telling = match.weight >= 1 or (fresh and (match.weight >= 0.3 or added >= 3))
     return (
         (share >= 0.2 and telling and (age <= DAY or share >= 0.5))
-        or (added >= 2 and match.weight >= 2 and fresh)
+        or (fresh and match.weight >= max(2, added / 2))
         or (match.unique >= 1 and age < HOUR)
     )
 
