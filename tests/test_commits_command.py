@@ -221,7 +221,7 @@ def test_text(
     assert "Bob: By Bob" in "\n".join(found)
     end = found[found.index("in no commit") :]
     assert end[1].endswith("uncommitted: 1 file in api (main)  g.py")
-    assert "* 1 request without a price, in no dollars: 1.2 k tokens" in end
+    assert "+ 1 request without a price (1.2 k tokens), in no dollars" in end
 
 
 @pytest.mark.parametrize(

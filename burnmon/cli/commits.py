@@ -19,8 +19,14 @@ from burnmon import cli, text
 from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
-from burnmon.day import CommitRow, Evidence, Rest, Spent
-from burnmon.frame.shipped_cells import STATE_WORDS, counted, reason_words
+from burnmon.day import CommitRow, Evidence, Rest, Spent, in_cents
+from burnmon.frame.shipped_cells import (
+    STATE_WORDS,
+    amount,
+    counted,
+    reason_words,
+    unpriced,
+)
 from burnmon.live.shipping import FIRST, LAST, Shipping
 from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
@@ -152,20 +158,24 @@ def rest_fields(rest: Rest) -> dict[str, Any]:
 
 # --- text ----------------------------------------------------------------------------
 
+NOTHING = Decimal(0)
 LEAST_SUBJECT = 24
 """Cells below which columns are left out rather than the subject cut."""
 INDENT = " " * 7
 """Links stand below the hash of their commit."""
 
-Cell = Callable[[CommitRow], str]
+Cell = Callable[[CommitRow, Decimal], str]
+"""What a column says of a commit and its cost in whole cents."""
 COLUMNS: dict[str, Cell] = {
-    "cost": lambda row: _dollars(row.spent) if row.charged else "–",
-    "added": lambda row: f"+{row.added:,}",
-    "removed": lambda row: f"−{row.removed:,}",
-    "AI": lambda row: "–" if row.agent_share is None else text.share(row.agent_share),
-    "state": lambda row: STATE_WORDS[row.state],
-    "issue": lambda row: text.plain(row.reference) or "–",
-    "in": lambda row: text.plain(text.base(row.repo)),
+    "cost": lambda row, cents: amount(row.spent, cents) if row.charged else "–",
+    "added": lambda row, _: f"+{row.added:,}",
+    "removed": lambda row, _: f"−{row.removed:,}",
+    "AI": lambda row, _: (
+        "–" if row.agent_share is None else text.share(row.agent_share)
+    ),
+    "state": lambda row, _: STATE_WORDS[row.state],
+    "issue": lambda row, _: text.plain(row.reference) or "–",
+    "in": lambda row, _: text.plain(text.base(row.repo)),
 }
 """Every column beside time, hash and subject, in order."""
 _LEFT = ("state", "issue", "in")
@@ -183,52 +193,53 @@ _LAYOUTS: tuple[tuple[str, ...], ...] = (
 
 def lines(answer: Answer, width: int) -> Iterator[str]:
     """Commits with their links, newest last, what is in no commit, then the proof."""
-    yield from _commits(answer, width)
-    yield from _rests(answer.rests, width)
-    linked = total(row.spent for row in answer.rows)
-    rest = total(each.spent for each in answer.rests)
+    # Rounded together: who adds the lines up by hand comes out at the sum.
+    every = [row.spent for row in answer.rows]
+    every += [each.spent for each in answer.rests]
+    cents = in_cents([each.cost for each in every])
+    of_rows, of_rests = cents[: len(answer.rows)], cents[len(answer.rows) :]
+    yield from _commits(answer, of_rows, width)
+    yield from _rests(answer.rests, of_rests, width)
     charged = sum(row.charged for row in answer.rows)
-    proof = (
-        f"{_dollars(linked)} in {counted(charged, 'commit')} +"
-        f" {_dollars(rest)} in none = {_dollars(answer.spent)}"
-    )
-    yield from wrapped(proof, width)
+    linked = amount(total(row.spent for row in answer.rows), sum(of_rows, NOTHING))
+    rest = amount(total(each.spent for each in answer.rests), sum(of_rests, NOTHING))
+    whole = amount(answer.spent, sum(cents, NOTHING))
+    words = f"{linked} in {counted(charged, 'commit')} + {rest} in none = {whole}"
+    yield from wrapped(words, width)
     if answer.spent.unpriced:
-        count = counted(answer.spent.unpriced, "request")
-        tokens = text.tokens(answer.spent.unpriced_tokens)
-        yield from wrapped(
-            f"* {count} without a price, in no dollars: {tokens} tokens", width
-        )
+        yield from wrapped(f"+ {unpriced(answer.spent)}, in no dollars", width)
     for note in answer.notes:
         yield from wrapped(text.plain(note), width)
 
 
-def _commits(answer: Answer, width: int) -> Iterator[str]:
+def _commits(answer: Answer, cents: Sequence[Decimal], width: int) -> Iterator[str]:
     """A line per commit below its day, and one for each session that made it."""
     if not answer.rows:
         yield "no commit of a session"
         yield ""
         return
-    columns = _layout(answer.rows, width)
+    columns = _layout(answer.rows, cents, width)
     room = width - sum(abs(each) + 2 for each in columns.values())
     heads = {name: name for name in columns}
     yield _in_columns("time   commit   subject", room, heads, columns)
     shown = None
-    for row in answer.rows:
+    for row, cost in zip(answer.rows, cents, strict=True):
         there = text.local(row.committed_at, answer.zone)
         if there.date() != shown:
             shown = there.date()
             yield f"{there:%a} {text.day(row.committed_at, answer.zone)} {there:%Y}"
         author = f"{text.plain(row.author)}: " if row.author else ""
         head = f"{there:%H:%M}  {row.sha[:7]}  {author}{text.plain(row.subject)}"
-        cells = {name: COLUMNS[name](row) for name in columns}
+        cells = {name: COLUMNS[name](row, cost) for name in columns}
         yield _in_columns(head, room, cells, columns)
         for each in row.evidence:
             yield text.whole(INDENT + link_words(each, len(row.evidence) > 1), width)
     yield ""
 
 
-def _layout(rows: Sequence[CommitRow], width: int) -> dict[str, int]:
+def _layout(
+    rows: Sequence[CommitRow], cents: Sequence[Decimal], width: int
+) -> dict[str, int]:
     """Columns that fit, with their widths; those of words are negative."""
     useless = set()
     if len({row.repo for row in rows}) < 2:
@@ -238,7 +249,7 @@ def _layout(rows: Sequence[CommitRow], width: int) -> dict[str, int]:
     columns: dict[str, int] = {}
     for names in _LAYOUTS:
         columns = {
-            name: max(map(text.cells, (name, *map(COLUMNS[name], rows))))
+            name: max(map(text.cells, (name, *map(COLUMNS[name], rows, cents))))
             * (-1 if name in _LEFT else 1)
             for name in names
             if name not in useless
@@ -276,12 +287,14 @@ def link_words(each: Evidence, several: bool) -> str:
     return " · ".join(words)
 
 
-def _rests(rests: Sequence[Rest], width: int) -> Iterator[str]:
+def _rests(
+    rests: Sequence[Rest], cents: Sequence[Decimal], width: int
+) -> Iterator[str]:
     """What is in no commit, most money first."""
     if not rests:
         return
     yield "in no commit"
-    costs = [_dollars(each.spent) for each in rests]
+    costs = [amount(each.spent, cost) for each, cost in zip(rests, cents, strict=True)]
     room = max(map(text.cells, costs))
     for cost, rest in zip(costs, rests, strict=True):
         files = ", ".join(map(text.plain, rest.files))
@@ -291,7 +304,5 @@ def _rests(rests: Sequence[Rest], width: int) -> Iterator[str]:
 
 
 def _dollars(spent: Spent) -> str:
-    """Dollars; a star where some requests have no price."""
-    partly = bool(spent.unpriced or spent.unpriced_tokens)
-    cost = known_cost(spent)
-    return f"{text.money(cost)}{'*' * (partly and cost is not None)}"
+    """Dollars by themselves, beside no column."""
+    return amount(spent, *in_cents([spent.cost]))
