@@ -198,12 +198,12 @@ class Day:
     @property
     def linked(self) -> Spent:
         """What went into commits."""
-        return _sum(each.spent for each in self.commits)
+        return total(each.spent for each in self.commits)
 
     @property
     def unlinked(self) -> Spent:
         """What is in no commit."""
-        return _sum(each.spent for each in self.rests)
+        return total(each.spent for each in self.rests)
 
     @property
     def per_commit(self) -> tuple[Decimal, Decimal] | None:
@@ -222,11 +222,12 @@ class Day:
         return self.linked.plus(self.unlinked) == self.spent
 
 
-def _sum(parts: Iterable[Spent]) -> Spent:
-    total = Spent()
+def total(parts: Iterable[Spent]) -> Spent:
+    """Everything together."""
+    whole = Spent()
     for each in parts:
-        total = total.plus(each)
-    return total
+        whole = whole.plus(each)
+    return whole
 
 
 _CENT = Decimal("0.01")

@@ -16,12 +16,12 @@ from homes import Line
 from repos import Repo
 
 from burnmon.config import Root, Settings
-from burnmon.day import CommitRow, Rest, Spent
+from burnmon.day import CommitRow, Rest, Spent, total
 from burnmon.live.gathering import behind, gather
 from burnmon.live.shipping import Shipping
 from burnmon.live.sweep import Sweep
 from burnmon.shipped.commits import Repository
-from burnmon.shipped.reckoning import Reckoning, total
+from burnmon.shipped.reckoning import Reckoning
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 

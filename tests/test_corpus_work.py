@@ -17,11 +17,12 @@ import homes
 import pytest
 from days import ADA, change, commit, history, spent
 
+from burnmon.day import total
 from burnmon.live.gathering import behind, gather
 from burnmon.records import Request
 from burnmon.shipped.commits import FilePatch
 from burnmon.shipped.linking import Worked, link
-from burnmon.shipped.reckoning import Known, Linked, Reckoning, total
+from burnmon.shipped.reckoning import Known, Linked, Reckoning
 from burnmon.shipped.review import review
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger

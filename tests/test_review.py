@@ -26,10 +26,10 @@ from hypothesis import strategies as st
 from repos import BEGIN, BOB, Repo, code
 from sessions import EACH, Claude, Codex, read, settings_in
 
-from burnmon.day import GROUPS, Day, Spent
+from burnmon.day import GROUPS, Day, Spent, total
 from burnmon.live.shipping import Shipping
 from burnmon.shipped.fate import reference_in
-from burnmon.shipped.reckoning import About, Known, Linked, Reckoning, total
+from burnmon.shipped.reckoning import About, Known, Linked, Reckoning
 from burnmon.shipped.review import bounds, review
 from burnmon.usage import pricing
 from burnmon.work import Edit, Outcome

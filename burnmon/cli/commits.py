@@ -19,7 +19,7 @@ from burnmon import cli, text
 from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
-from burnmon.day import CommitRow, Evidence, Rest, Spent, in_cents
+from burnmon.day import CommitRow, Evidence, Rest, Spent, in_cents, total
 from burnmon.frame.shipped_cells import (
     STATE_WORDS,
     amount,
@@ -30,7 +30,7 @@ from burnmon.frame.shipped_cells import (
 from burnmon.live.shipping import FIRST, LAST, Shipping
 from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
-from burnmon.shipped.reckoning import Reckoning, total
+from burnmon.shipped.reckoning import Reckoning
 from burnmon.shipped.repositories import repository_of
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from burnmon.day import CommitRow, Evidence, Grade, Reason, Rest, Spent
+from burnmon.day import CommitRow, Evidence, Grade, Reason, Rest, Spent, total
 from burnmon.records import Request
 from burnmon.shipped.allocation import Charge, Price, allocate
 from burnmon.shipped.clones import Key, elsewhere
@@ -361,14 +361,6 @@ def within(path: str, roots: Iterable[str]) -> str:
         if path.startswith(f"{root.rstrip('/')}/"):
             return path[len(root.rstrip("/")) + 1 :]
     return path
-
-
-def total(parts: Iterable[Spent]) -> Spent:
-    """Everything together."""
-    whole = Spent()
-    for each in parts:
-        whole = whole.plus(each)
-    return whole
 
 
 def sums(charges: Iterable[Charge], key: Callable[[Charge], _K]) -> dict[_K, Spent]:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from burnmon.day import GROUPS, Asked, Day, Group
+from burnmon.day import GROUPS, Asked, Day, Group, total
 from burnmon.records import Request
 from burnmon.shipped.allocation import Charge
 from burnmon.shipped.issues import issue_of
-from burnmon.shipped.reckoning import Known, Reckoning, total
+from burnmon.shipped.reckoning import Known, Reckoning
 from burnmon.work import Edit
 
 
