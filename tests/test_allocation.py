@@ -12,11 +12,10 @@ from days import after, change, commit, link, price, request, spent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnmon.day import Spent
+from burnmon.day import Spent, total
 from burnmon.records import Request
 from burnmon.shipped.allocation import MICRO, Charge, allocate, ends_at, split
 from burnmon.shipped.linking import Link
-from burnmon.shipped.reckoning import total
 
 COUNTS = st.integers(0, 10**9)
 DOLLARS = st.decimals(0, 10**6, places=12, allow_nan=False)
