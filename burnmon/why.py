@@ -1,0 +1,139 @@
+"""Why a session burns, as a value: where each dollar went, and what made it dear.
+
+``Parts`` of requests add up to what they cost, to the last digit; turns, sessions and
+days are sums of them. A ``Cause`` names dollars that are in the parts already: causes
+may overlap, and are never added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+ZERO = Decimal(0)
+
+
+class Parts(NamedTuple):
+    """What some requests cost in dollars, by what was paid for; adds up."""
+
+    carried: Decimal = ZERO
+    """Reading context that lay in a cache."""
+    rebuilt: Decimal = ZERO
+    """Writing context again that had lain in a cache before."""
+    added: Decimal = ZERO
+    """Context that was new: first written, or sent without a cache."""
+    output: Decimal = ZERO
+    """What the model wrote, thinking included."""
+    searches: Decimal = ZERO
+    """Web searches."""
+
+    @property
+    def cost(self) -> Decimal:
+        return self.carried + self.rebuilt + self.added + self.output + self.searches
+
+    def plus(self, other: Parts) -> Parts:
+        """Both together."""
+        return Parts(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+PART_WORDS = {
+    "carried": "carrying context",
+    "rebuilt": "rebuilding cache",
+    "added": "new context",
+    "output": "output",
+    "searches": "web search",
+}
+"""Every part in words, in the order in which a bar shows them."""
+
+Kind = Literal[
+    "cold_cache",
+    "model_switch",
+    "compaction",
+    "broken_cache",
+    "context_growth",
+    "fan_out",
+    "repetition",
+    "failing",
+    "refused",
+    "retries",
+    "small_turns",
+]
+"""cold_cache: a pause outlived the cache; model_switch: another model has another
+cache; compaction: the context was replaced by a summary; broken_cache: it was written
+again without a reason that is recorded; context_growth: each request carries more than
+twice what the session's median one did; fan_out: sub-agents; repetition: the same call
+again and again without an edit in between; failing: calls that failed one after the
+other; refused: edits that the person refused, and interruptions; retries: the vendor
+did not answer; small_turns: a dear model for turns that wrote next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing that made a session dear."""
+
+    kind: Kind
+    dollars: Decimal
+    """What it cost: part of the session's cost, not on top of it."""
+    times: int
+    words: str
+    """What happened, in one sentence with its figures."""
+    remedy: str
+    """What would change it."""
+    first_at: datetime
+    last_at: datetime
+    turns: tuple[int, ...] = ()
+    """Numbers of the turns it happened in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the person said, and all that followed until they spoke again."""
+
+    number: int
+    """From 1; 0 is what came before the first prompt that is known."""
+    began_at: datetime
+    took: timedelta
+    """Up to its last request."""
+    parts: Parts
+    subagents: Decimal
+    """How much of it sub-agents cost."""
+    requests: int
+    unpriced: int
+    context: int
+    """Tokens the last request of the session itself was sent with."""
+    model: str
+    calls: int = 0
+    """Tool calls, as far as they are known."""
+    marks: tuple[str, ...] = ()
+    """What happened in it, in a word each: ``cold``, ``compacted``, ``switched`` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One session, or one day, explained."""
+
+    agent: str
+    session_id: str
+    """Empty for a day."""
+    title: str
+    project: str
+    parts: Parts
+    subagents: Decimal
+    requests: int
+    unpriced: int
+    turns: tuple[Turn, ...]
+    causes: tuple[Cause, ...]
+    """Dearest first; empty for an ordinary session."""
+    cache_read: float | None
+    """Share of the input that came from a cache, 0–1."""
+    cache_rebuilt: float | None
+    """Share of the input that was written again, 0–1."""
+
+    @property
+    def sentence(self) -> str:
+        """The largest cause in one sentence; what is ordinary is said to be."""
+        if not self.causes:
+            return "nothing unusual: what it cost is what such work costs"
+        return self.causes[0].words
