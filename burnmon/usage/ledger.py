@@ -233,6 +233,16 @@ class Ledger:
         ).fetchall()
         return {self._text(row[0]) for row in rows}
 
+    def sessions_like(self, prefix: str) -> list[str]:
+        """Sessions whose id begins with some text, those that wrote last first."""
+        rows = self._db.execute(
+            "SELECT session, max(last_at) AS newest FROM file"
+            " WHERE session != '' AND substr(session, 1, ?) = ?"
+            " GROUP BY session ORDER BY newest DESC",
+            (len(prefix), prefix),
+        ).fetchall()
+        return [row[0] for row in rows]
+
     def titles(self, session_ids: Iterable[str]) -> dict[str, str]:
         """The newest title of each session that has one."""
         wanted = json.dumps(list(session_ids))

@@ -1,0 +1,105 @@
+"""Sessions and days explained, from what one ledger knows of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from burnmon.records import Mark, Request
+from burnmon.usage.breakdown import Broken, broken_down
+from burnmon.usage.causes import Told, causes, marks_of, total, turns
+from burnmon.usage.ledger import Ledger
+from burnmon.usage.pricing import PriceTable, Rate
+from burnmon.why import Cause, Why
+
+MARGIN = timedelta(minutes=1)
+"""A prompt may be stamped this long before the first request that is known."""
+
+
+class Explaining:
+    """What makes sessions dear; keeps nothing."""
+
+    def __init__(self, ledger: Ledger, prices: PriceTable) -> None:
+        self._ledger = ledger
+        self._prices = prices
+
+    def session(self, session_id: str) -> Why | None:
+        """One session; None if it made no request."""
+        requests = self._ledger.requests(sessions=[session_id])
+        if not requests:
+            return None
+        since = requests[0].at - MARGIN
+        marks = [
+            each for each in self._ledger.marks(since) if each.session_id == session_id
+        ]
+        told = self._told(requests, marks)
+        title = self._ledger.titles([session_id]).get(session_id, "")
+        own = [each for each in requests if not each.subagent] or requests
+        return _why(told, causes(told), (session_id, title, own[-1].project))
+
+    def day(self, start: datetime, end: datetime) -> Why:
+        """All sessions of a span, with the causes of the span in each."""
+        requests = self._ledger.requests(start, end)
+        names = sorted({each.session_id for each in requests})
+        by_session: dict[str, list[Request]] = defaultdict(list)
+        for request in self._ledger.requests(until=end, sessions=names):
+            by_session[request.session_id].append(request)
+        first = min((each[0].at for each in by_session.values()), default=start)
+        marks: dict[str, list[Mark]] = defaultdict(list)
+        for mark in self._ledger.marks(first - MARGIN):
+            marks[mark.session_id].append(mark)
+        told = [
+            _during(self._told(by_session[name], marks[name]), start) for name in names
+        ]
+        every = Told([each for some in told for each in some.broken], ())
+        return _why(every, _together(map(causes, told)), ("", "", ""), whole=False)
+
+    def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
+        return Told(broken_down(requests, marks, self._rate), marks_of(marks, "prompt"))
+
+    def _rate(self, request: Request) -> Rate | None:
+        prompt = request.usage.prompt
+        return self._prices.rate(request.model, request.at, prompt, request.terms)
+
+
+def _during(told: Told, start: datetime) -> Told:
+    """A session from an instant on; what its cache held before is known."""
+    return Told(
+        [each for each in told.broken if each.request.at >= start], told.prompts
+    )
+
+
+def _together(found: Iterable[Sequence[Cause]]) -> tuple[Cause, ...]:
+    """The dearest causes of all sessions."""
+    every = [each for some in found for each in some]
+    return tuple(sorted(every, key=lambda each: -each.dollars))
+
+
+def _why(
+    told: Told,
+    found: Sequence[Cause],
+    of: tuple[str, str, str],
+    whole: bool = True,
+) -> Why:
+    broken: Sequence[Broken] = told.broken
+    requests = [each.request for each in broken]
+    prompt = sum(each.usage.prompt for each in requests)
+    subagents = (each.parts.cost for each in broken if each.request.subagent)
+    session_id, title, project = of
+    agents = {each.agent for each in requests}
+    return Why(
+        agents.pop() if len(agents) == 1 else "",
+        session_id,
+        title,
+        project,
+        total(each.parts for each in broken),
+        sum(subagents, Decimal(0)),
+        len(requests),
+        sum(not each.priced for each in broken),
+        turns(told) if whole else (),
+        tuple(found),
+        sum(each.usage.cache_read for each in requests) / prompt if prompt else None,
+        sum(each.rebuilt for each in broken) / prompt if prompt else None,
+    )
