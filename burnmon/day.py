@@ -192,6 +192,9 @@ class Day:
     edits: Asked
     cache_read: float | None
     """Share of the input tokens that came from a cache, 0–1; None without requests."""
+    rebuilt: Decimal | None = None
+    """Dollars of the day that went into writing again what had lain in a cache; None if
+    nobody looked."""
     notes: tuple[str, ...] = ()
     """What a reader must know: a repository that is gone, shallow or not yet read."""
 

@@ -263,7 +263,7 @@ COMMANDS = {
         "tokens, unpriced_tokens, commits, median_usd_per_commit,\n"
         "mean_usd_per_commit, adds_up},\n"
         "edits: {accepted, rejected, failed, accepted_percent}, cache_read_percent,\n"
-        "notes, markdown",
+        "cache_rebuilt_usd, notes, markdown",
         operand="DAY",
     ),
     "commits": Command(

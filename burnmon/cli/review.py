@@ -107,6 +107,7 @@ def document(day: Day) -> dict[str, Any]:
             "accepted_percent": _percent(day.edits.rate),
         },
         "cache_read_percent": _percent(day.cache_read),
+        "cache_rebuilt_usd": day.rebuilt,
         "notes": list(day.notes),
         "markdown": markdown(day),
     }

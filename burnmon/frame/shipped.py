@@ -37,7 +37,7 @@ from burnmon.frame.shipped_cells import (
 )
 from burnmon.frame.shipped_groups import groups, kinds
 from burnmon.frame.view import window_on_screen
-from burnmon.text import cells, fit, plain, share, whole
+from burnmon.text import cells, fit, money, plain, share, whole
 
 _NOTES = 2
 """Lines of notes at most; the last one tells how many more there are."""
@@ -314,5 +314,8 @@ def _quiet(day: Day) -> list[Line]:
             words += f", {day.edits.failed:,} failed"
         found.append([Segment(words, "dim")])
     if day.cache_read is not None:
-        found.append([Segment(f"cache {share(day.cache_read)} read", "dim")])
+        words = f"cache {share(day.cache_read)} read"
+        if day.rebuilt:
+            words += f", {money(day.rebuilt)} rebuilt"
+        found.append([Segment(words, "dim")])
     return found

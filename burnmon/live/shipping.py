@@ -17,6 +17,7 @@ from pathlib import Path
 
 from burnmon.config import Settings
 from burnmon.day import Day
+from burnmon.live.explaining import Explaining
 from burnmon.records import HistoryError, Mark, Request
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.history import Histories
@@ -100,7 +101,11 @@ class Shipping:
         """The review of a day in the person's zone, of one repository or all."""
         start, end = bounds(day, self.settings.zone)
         known = self.known(start, end, only, progress)
-        return review(day, self.settings.zone, known)
+        made = review(day, self.settings.zone, known)
+        if only is not None:
+            return made
+        why = Explaining(self.ledger, self.prices).day(start, end)
+        return replace(made, rebuilt=why.parts.rebuilt)
 
     def repositories(self, start: datetime, end: datetime) -> list[Repository]:
         """Those that sessions asked in during a span."""

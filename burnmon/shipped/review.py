@@ -42,7 +42,7 @@ def review(day: date, zone: str, known: Known) -> Day:
         {kind: tuple(groups.by(kind)) for kind in GROUPS},
         _asked((each for some in known.edits.values() for each in some), start, end),
         _cache_read(today),
-        known.notes,
+        notes=known.notes,
     )
 
 
