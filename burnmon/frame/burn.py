@@ -129,12 +129,22 @@ def figures(snapshot: Snapshot) -> list[Line]:
         ],
         _today(burn),
         *_headroom(snapshot),
+        *_compared(burn),
         _cache(burn),
     ]
     if snapshot.unpriced_models:
         names = ", ".join(map(plain, snapshot.unpriced_models))
         lines.append([Segment(f"no price: {names}", "attention")])
     return lines
+
+
+def _compared(burn: Burn) -> list[Line]:
+    """The last hour beside what is usual at such a time of the week."""
+    beside = burn.compared
+    if beside is None:
+        return []
+    words = f"{beside.times:.1f}× your usual {beside.when}"
+    return [[Segment(words), Segment(f" · {beside.hours} h", "dim")]]
 
 
 def _headroom(snapshot: Snapshot) -> list[Line]:

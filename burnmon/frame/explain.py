@@ -22,7 +22,14 @@ from burnmon.frame.view import (
     selected_limit,
     selected_session,
 )
-from burnmon.live.snapshot import CommitEvent, Event, LimitRow, SessionRow, Snapshot
+from burnmon.live.snapshot import (
+    Burn,
+    CommitEvent,
+    Event,
+    LimitRow,
+    SessionRow,
+    Snapshot,
+)
 from burnmon.records import Window
 from burnmon.text import ago, cells, clock, money, out_of, plain, rate, span, tokens
 
@@ -173,7 +180,20 @@ def _burn(snapshot: Snapshot) -> Facts:
         ("tokens", f"{tokens(burn.tokens_per_minute)} per minute"),
         ("cache reads", f"{tokens(burn.cache_reads_per_minute)} per minute, apart"),
         ("today", today),
+        *_usual(burn),
     ]
+
+
+def _usual(burn: Burn) -> Facts:
+    """What the last hour is measured by."""
+    beside = burn.compared
+    if beside is None:
+        return []
+    words = (
+        f"the last hour is {beside.times:.1f} times the middle of {beside.hours} hours"
+        f" of yours in which anything burned on a {beside.when}, in eight weeks"
+    )
+    return [("usual", words)]
 
 
 def _sources(snapshot: Snapshot) -> Facts:

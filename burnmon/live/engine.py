@@ -38,6 +38,7 @@ from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.stretches import Series, Stretch, extended, series
+from burnmon.usage.usual import WEEKS, Usual, usual
 
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found, Sweep
@@ -108,6 +109,8 @@ class Engine:
         self._experiences: dict[Series, Experience] = {}
         self._told: tuple[Window, ...] = ()
         self.commits: tuple[CommitEvent, ...] = ()
+        self._usual: Usual | None = None
+        self._usual_at = -1
         self._unread: set[str] = set()
         """Files with lines that were not read for work."""
         self._gathered_at = now
@@ -380,6 +383,23 @@ class Engine:
                 return True
         return False
 
+    def compare(self, now: datetime) -> None:
+        """Ask what is usual at such a time of the week, once an hour."""
+        hour = int(now.timestamp()) // 3600
+        if self._usual_at == hour:
+            return
+        self._usual_at = hour
+        cuts = self.tally.prices.cuts(self.ledger.models())
+        since = now - timedelta(weeks=WEEKS, days=1)
+        hours: dict[int, Decimal] = {}
+        for each in self.ledger.sums(["quarter"], *cuts, since=since, until=now):
+            rate = self.tally.prices.rate(each.model, each.at, each.prompt, each.terms)
+            if rate is not None:
+                cost = rate.cost(each.usage, each.web_searches)
+                place = each.keys[0] // 4
+                hours[place] = hours.get(place, Decimal(0)) + cost
+        self._usual = usual(hours, now, self.settings.zone)
+
     def _known(self, now: datetime) -> Known:
         sessions = {
             key: self._with_stated(session) for key, session in self._sessions.items()
@@ -418,6 +438,7 @@ class Engine:
             budgets=self._what_is_budgeted(now),
             before=self._told,
             experiences=self._experiences,
+            usual=self._usual,
         )
 
     def _trouble(self) -> str:

@@ -243,7 +243,10 @@ class Feeder:
         self._learn(engine, now)
 
     def _learn(self, engine: Engine, now: datetime) -> None:
-        """Judge past forecasts, a few at a time, while nothing else is to be done."""
+        """What takes a while, while nothing else is to be done: what is usual now, and
+        what past forecasts were worth, a few at a time."""
+        if not self._wake.is_set():
+            engine.compare(now)
         for _ in range(LESSONS):
             if self._wake.is_set() or not engine.learn(now):
                 return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from burnmon.day import Grade
 from burnmon.records import Credits, SessionState, Window
@@ -155,6 +155,19 @@ class Burn:
     explain: tuple[str, ...] = ()
     norm: Norm | None = None
     """None until there is enough history to call anything usual."""
+    compared: Compared | None = None
+    """The same, and while nothing burned within the hour."""
+
+
+class Compared(NamedTuple):
+    """The last hour beside what is usual at such a time of the week."""
+
+    times: float
+    """So many times what is usual; 1 is as usual."""
+    when: str
+    """``Tuesday afternoon``."""
+    hours: int
+    """How many of one's own hours that rests on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from burnmon.live.headroom import Accounts, why_estimate, with_estimates
 from burnmon.live.session_rows import SPARK_STEP, pace, session_rows
 from burnmon.live.snapshot import (
     Burn,
+    Compared,
     Event,
     Health,
     Held,
@@ -33,6 +34,7 @@ from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
 from burnmon.usage.limits import estimated_window, foreseen, stated
 from burnmon.usage.stretches import Series, Stretch, series
+from burnmon.usage.usual import Usual
 
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
@@ -77,6 +79,8 @@ class Known:
     """The windows of the snapshot before, so that verdicts do not flicker."""
     experiences: Mapping[Series, Experience] = field(default_factory=dict)
     """What forecasts of each series have taught."""
+    usual: Usual | None = None
+    """What an hour comes to at such a time of the week."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
@@ -92,6 +96,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
+    burn = replace(burn, compared=_compared(known.usual, tally, now))
     unanswered = Snapshot(
         now,
         known.zone,
@@ -281,6 +286,16 @@ def _burn(together: Spend, today: Spend, tally: Tally, now: datetime) -> Burn:
         ),
         norm=tally.norm(now),
     )
+
+
+def _compared(usual: Usual | None, tally: Tally, now: datetime) -> Compared | None:
+    """The last hour's dollars beside the usual ones."""
+    if usual is None:
+        return None
+    spent = tally.since(now - timedelta(hours=1), now).dollars
+    if not spent:
+        return None
+    return Compared(float(spent / usual.dollars), usual.when, usual.hours)
 
 
 # --- events --------------------------------------------------------------------------
