@@ -31,9 +31,7 @@ class Explaining:
         if not requests:
             return None
         since = requests[0].at - MARGIN
-        marks = [
-            each for each in self._ledger.marks(since) if each.session_id == session_id
-        ]
+        marks = self._ledger.marks(since, [session_id])
         told = self._told(requests, marks)
         title = self._ledger.titles([session_id]).get(session_id, "")
         own = [each for each in requests if not each.subagent] or requests
@@ -48,7 +46,7 @@ class Explaining:
             by_session[request.session_id].append(request)
         first = min((each[0].at for each in by_session.values()), default=start)
         marks: dict[str, list[Mark]] = defaultdict(list)
-        for mark in self._ledger.marks(first - MARGIN):
+        for mark in self._ledger.marks(first - MARGIN, names):
             marks[mark.session_id].append(mark)
         told = [
             _during(self._told(by_session[name], marks[name]), start) for name in names

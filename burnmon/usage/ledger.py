@@ -710,11 +710,17 @@ class Ledger:
                 "INSERT OR REPLACE INTO experience VALUES (?,?,?,?,?)", (*series, told)
             )
 
-    def marks(self, since: datetime) -> list[Mark]:
-        """What sessions stated besides requests, oldest first."""
+    def marks(
+        self, since: datetime, sessions: Sequence[str] | None = None
+    ) -> list[Mark]:
+        """What sessions stated besides requests, oldest first; ``sessions`` leaves
+        others out."""
+        among = "" if sessions is None else " AND session IN (SELECT value FROM told)"
         rows = self._db.execute(
-            "SELECT agent, session, at, kind, detail FROM mark WHERE at >= ?",
-            (ms(since),),
+            "WITH told AS (SELECT value FROM json_each(?))"
+            " SELECT agent, session, at, kind, detail FROM mark"
+            f" WHERE at >= ?{among} ORDER BY at",
+            (json.dumps(list(sessions or ())), ms(since)),
         ).fetchall()
         return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
 
