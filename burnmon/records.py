@@ -129,6 +129,8 @@ class Request:
     """Working directory at the time, as the agent wrote it."""
     branch: str = ""
     """Git branch at the time, as the agent wrote it; empty when it did not."""
+    version: str = ""
+    """Version of the agent that wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

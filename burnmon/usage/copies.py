@@ -52,6 +52,7 @@ class Held(NamedTuple):
             self.subagent,
             self.project,
             self.branch,
+            self.version,
         )
 
 
