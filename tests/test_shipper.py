@@ -10,7 +10,7 @@ from queue import Queue
 
 import pytest
 from example import commit, spent
-from repos import BEGIN, Repo, code
+from repos import ADA, BEGIN, Repo, code
 from sessions import EACH, Claude, settings_in
 
 from burnmon.config import Settings
@@ -114,6 +114,60 @@ def test_quiet_repository_costs_nothing(
     session.ask(T + 200)
     absorb(settings)
     assert not making.moved(NOW + timedelta(minutes=11))
+
+
+def test_repository_that_begins_later(
+    making: Making, tmp_path: Path, settings: Settings
+) -> None:
+    """A directory that becomes a repository while a session works in it is watched
+    from then on."""
+    making.moved(NOW)
+    place = tmp_path / "src" / "site"
+    place.mkdir()
+    session = Claude(tmp_path / "home", "S2", place)
+    session.write(place / "new.py", code(*range(5), word="site"), T + 10)
+    absorb(settings)
+    later = NOW + timedelta(seconds=4)
+    making.moved(later)
+    begun = Repo(place, create=False)
+    begun.git("init", "--quiet", "--initial-branch=main")
+    begun.git("config", "user.email", ADA[1])
+    begun.commit("Begin a site", at=T + 120)
+    assert making.moved(later)
+    assert subjects(making.today(later))["Begin a site"] == "likely"
+
+
+def test_session_in_another_repository(
+    making: Making, tmp_path: Path, settings: Settings
+) -> None:
+    """A repository is watched within seconds of the first request made in it."""
+    making.moved(NOW)
+    other = Repo(tmp_path / "src" / "web")
+    Claude(tmp_path / "home", "S2", other.path).ask(T + 10)
+    absorb(settings)
+    later = NOW + timedelta(seconds=4)
+    assert making.moved(later)
+    other.write("a.py", code(1)).commit("By hand", at=T + 120)
+    assert making.moved(later)
+    assert subjects(making.today(later))["By hand"] is None
+
+
+def test_address_that_is_set_later(
+    making: Making, repo: Repo, settings: Settings
+) -> None:
+    """Whose commits are one's own is asked anew, and said where git does not know."""
+    repo.git("config", "--unset", "user.email")
+    making.moved(NOW)
+    repo.commit("Add it", at=T + 120)
+    day = making.today(NOW)
+    assert "Add it" not in {row.subject for row in day.commits if not row.author}
+    assert any("user.email" in note for note in day.notes)
+    repo.git("config", "user.email", ADA[1])
+    later = NOW + timedelta(minutes=1)
+    assert making.moved(later)
+    day = making.today(later)
+    assert subjects(day)["Add it"] == "likely"
+    assert day.notes == ()
 
 
 def test_day_that_is_shown_grows(

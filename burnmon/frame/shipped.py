@@ -103,7 +103,8 @@ def _per_commit(day: Day) -> Line:
     if day.per_commit is None:
         return []
     median, mean = day.per_commit
-    return [Segment(f"median ${median:,.2f} · mean ${mean:,.2f} per commit ", "dim")]
+    words = f"median {money(median)} · mean {money(mean)} per commit "
+    return [Segment(words, "dim")]
 
 
 def _reading(reading: Reading) -> Line:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,7 +36,7 @@ AGAIN = timedelta(seconds=3)
 RENEWED = timedelta(seconds=15)
 """A day that is shown is made anew this often while anything happens."""
 FOUND = timedelta(minutes=1)
-"""How often it is asked which repositories sessions work in."""
+"""How often it is asked what the directories are that sessions work in."""
 RETRY = 5.0
 """Seconds of pause after a failure."""
 
@@ -156,7 +157,11 @@ class Making:
         self.shipper = shipper
         self._repositories: dict[str, Repository] = {}
         self._positions: dict[str, str] = {}
+        self._bare: list[Path] = []
+        """Directories in which sessions work, and no repository has begun yet."""
         self._found_at: datetime | None = None
+        self._listed_at: datetime | None = None
+        self._listed = -1
         self._made_at: datetime | None = None
         self._moved_at: datetime | None = None
         self._version = -1
@@ -168,17 +173,38 @@ class Making:
     def moved(self, now: datetime) -> bool:
         """Whether today must be made anew: a repository moved, or one did lately and
         the ledger has learned something since."""
-        if _passed(self._found_at, now, FOUND):
-            self._found_at = now
-            lately = self._shipping.repositories(now - LATELY, now)
-            self._repositories = {each.git_dir: each for each in lately}
-        positions = {key: position(each) for key, each in self._repositories.items()}
-        changed, self._positions = positions != self._positions, positions
-        if changed:
+        known, positions = self._repositories, self._positions
+        self._find(now)
+        self._positions = {
+            key: position(each) for key, each in self._repositories.items()
+        }
+        if self._repositories != known or self._positions != positions:
             self._moved_at = now
             return True
         settles = not _passed(self._moved_at, now, SETTLING)
         return settles and self._learned() and _passed(self._made_at, now, AGAIN)
+
+    def _find(self, now: datetime) -> None:
+        """Learn which repositories to watch: all of them anew once in a while, and at
+        once where one begins or a session works in another directory."""
+        anew = _passed(self._found_at, now, FOUND) or any(map(_begun, self._bare))
+        if anew:
+            self._found_at = now
+            self._shipping.forget()
+        elif self._listed == self._ledger.version() or not _passed(
+            self._listed_at, now, AGAIN
+        ):
+            return
+        self._listed, self._listed_at = self._ledger.version(), now
+        lately = self._shipping.repositories(now - LATELY, now)
+        self._repositories = {each.git_dir: each for each in lately.values() if each}
+        self._bare = [
+            path
+            for each, repository in lately.items()
+            if repository is None
+            and (path := Path(each)).is_absolute()
+            and not _begun(path)
+        ]
 
     def aged(self, now: datetime) -> bool:
         """Whether a day that is shown is no longer what the ledger knows."""
@@ -231,6 +257,13 @@ def commit_events(rows: Iterable[CommitRow]) -> tuple[CommitEvent, ...]:
         if row.of_day
     ]
     return tuple(sorted(events, key=lambda each: each.at, reverse=True))
+
+
+def _begun(directory: Path) -> bool:
+    """Whether a directory is the top of a work tree."""
+    with suppress(OSError):
+        return (directory / ".git").exists()
+    return False
 
 
 def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:

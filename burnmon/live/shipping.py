@@ -78,9 +78,12 @@ class Shipping:
         self.prices = prices
         self._emails = emails
         self._known: dict[str, Repository | None] = {}
+        self._troubles: dict[str, str] = {}
+        """By directory: why it cannot be told what it is."""
         self._notes: dict[str, None] = {}
-        self._matchings: dict[str, Matching] = {}
-        """By git directory: what was compared already is not compared again."""
+        self._matchings: dict[str, tuple[tuple[str, ...], Matching]] = {}
+        """By git directory, with its work trees: what was compared already is not
+        compared again."""
 
     @cached_property
     def histories(self) -> Histories:
@@ -107,11 +110,18 @@ class Shipping:
         why = Explaining(self.ledger, self.prices).day(start, end)
         return replace(made, rebuilt=why.parts.rebuilt)
 
-    def repositories(self, start: datetime, end: datetime) -> list[Repository]:
-        """Those that sessions asked in during a span."""
-        places = self.ledger.projects(start, end)
-        found = (self._repository(moved(each, self.settings.paths)) for each in places)
-        return [each for each in found if each is not None]
+    def repositories(
+        self, start: datetime, end: datetime
+    ) -> dict[str, Repository | None]:
+        """Directories that sessions asked in during a span, with their repositories."""
+        paths = self.settings.paths
+        places = {moved(each, paths) for each in self.ledger.projects(start, end)}
+        return {each: self._repository(each) for each in places}
+
+    def forget(self) -> None:
+        """Ask anew what directories are: repositories begin, move and are set up."""
+        self._known.clear()
+        self._troubles.clear()
 
     def known(
         self,
@@ -125,6 +135,7 @@ class Shipping:
         ``only`` leaves out sessions of other directories; those whose directory is gone
         stay if their lines link them.
         """
+        self._notes.clear()
         past = None if start is None else start - PAST
         facts = self._facts(past, start, end)
         repositories = [only] if only else self._repositories(facts, start, end)
@@ -225,6 +236,8 @@ class Shipping:
     def _repository(self, directory: str) -> Repository | None:
         if directory not in self._known:
             self._known[directory] = self._look(directory)
+        if directory in self._troubles:
+            self._notes[self._troubles[directory]] = None
         return self._known[directory]
 
     def _look(self, directory: str) -> Repository | None:
@@ -249,9 +262,9 @@ class Shipping:
         except StopIteration:
             return None
         except HistoryError as error:
-            self._notes[str(error)] = None
+            self._troubles[directory] = str(error)
         except (OSError, RuntimeError, ValueError) as error:
-            self._notes[f"{directory}: {error}"] = None
+            self._troubles[directory] = f"{directory}: {error}"
         return None
 
     def _repositories(
@@ -292,11 +305,22 @@ class Shipping:
             return None
         self._notes.update(dict.fromkeys(history.notes))
         emails = self._emails or repository.emails
-        matching = self._matchings.setdefault(
-            repository.git_dir, Matching(repository.worktrees)
-        )
+        if not emails:
+            self._notes[
+                f"{name}: git knows no user.email here, so its commits are taken for"
+                " those of others; --author EMAIL names yours"
+            ] = None
+        matching = self._matching(repository)
         links = link(self._worked(repository, facts), history, emails, matching)
         return Linked(_path(repository), history, links, emails)
+
+    def _matching(self, repository: Repository) -> Matching:
+        """What was compared in a repository, as long as it has these work trees."""
+        trees, matching = self._matchings.get(repository.git_dir, ((), None))
+        if matching is None or trees != repository.worktrees:
+            matching = Matching(repository.worktrees)
+            self._matchings[repository.git_dir] = repository.worktrees, matching
+        return matching
 
     def _worked(self, repository: Repository, facts: _Facts) -> Worked:
         """The work of sessions that may have been done in a repository."""
