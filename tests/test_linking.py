@@ -10,6 +10,8 @@ import pytest
 from repos import BEGIN, BOB, Repo, code
 from sessions import (
     EACH,
+    FIRST,
+    LAST,
     Claude,
     Codex,
     costs,
@@ -127,7 +129,10 @@ def test_moved_lines(home: Path, repo: Repo) -> None:
     repo.git("mv", "-f", "old.py", "kept.py")
     (repo.path / "new.py").rename(repo.path / "other.py")
     repo.commit("Move it", at=T + 120)
-    assert tiers(reckon(home)) == {"Move it": {"S1": "moved"}}
+    reckoning = reckon(home)
+    assert tiers(reckoning) == {"Move it": {"S1": "moved"}}
+    (row,) = every_row(reckoning)
+    assert (row.agent_lines, row.added) == (5, 5)
 
 
 def test_formatter(home: Path, repo: Repo) -> None:
@@ -334,6 +339,8 @@ def test_squash_beside_its_branch(home: Path, repo: Repo) -> None:
     reckoning = reckon(home)
     assert sum(costs(reckoning).values()) == 4
     assert costs(reckoning) | {"Both (#7)": 0} == {"One": 2, "Two": 2, "Both (#7)": 0}
+    rows = {each.subject: each for each in reckoning.rows(FIRST, LAST)}
+    assert rows["Both (#7)"].agent_share == 1.0
 
 
 def test_squash_whose_branch_is_deleted(home: Path, repo: Repo) -> None:

@@ -24,12 +24,24 @@ from days import (
 from hypothesis import given
 from hypothesis import strategies as st
 from repos import BEGIN, BOB, Repo, code
-from sessions import EACH, Claude, Codex, read, settings_in
+from sessions import (
+    EACH,
+    FIRST,
+    LAST,
+    Claude,
+    Codex,
+    costs,
+    every_rest,
+    read,
+    reckon,
+    settings_in,
+)
 
 from burnmon.day import GROUPS, Day, Spent, total
 from burnmon.live.shipping import Shipping
 from burnmon.shipped.fate import reference_in
 from burnmon.shipped.reckoning import About, Known, Linked, Reckoning
+from burnmon.shipped.repositories import repository_of
 from burnmon.shipped.review import bounds, review
 from burnmon.usage import pricing
 from burnmon.work import Edit, Outcome
@@ -304,6 +316,20 @@ def test_rests_of_a_day(home: Path, repo: Repo, tmp_path: Path) -> None:
     assert rests["elsewhere"].sessions == (late.name,)
 
 
+def test_talk_after_a_commit(home: Path, repo: Repo) -> None:
+    """What is asked after a person committed or amended the last edit is talk."""
+    session = Claude(home, "S1", repo.path)
+    session.write(repo.path / "a.py", code(*range(5), word="first"), T)
+    repo.commit("By hand", at=T + 60)
+    session.ask(T + 90)
+    (rest,) = reviewed(home).rests
+    assert (rest.reason, rest.spent.requests) == ("no_edits", 1)
+    session.write(repo.path / "a.py", code(*range(9), word="first"), T + 120)
+    repo.git("commit", "--quiet", "--all", "--amend", "--no-edit", at=T + 180)
+    (rest,) = reviewed(home).rests
+    assert rest.reason == "no_edits"
+
+
 def test_day_of_several_repositories(home: Path, repo: Repo, tmp_path: Path) -> None:
     """A day holds the commits of every repository that sessions worked in."""
     web = Repo(tmp_path / "src" / "web")
@@ -320,6 +346,42 @@ def test_day_of_several_repositories(home: Path, repo: Repo, tmp_path: Path) -> 
     assert day.linked.cost == 4 * EACH
     projects = {each.key: each.spent.requests for each in day.groups["project"]}
     assert projects == {str(repo.path): 2, str(web.path): 2}
+
+
+def test_session_in_several_repositories(
+    home: Path, repo: Repo, tmp_path: Path
+) -> None:
+    """Asked about one repository, a session's money for another one stays there."""
+    web = Repo(tmp_path / "src" / "web")
+    session = Claude(home, "S1", repo.path)
+    session.write(repo.path / "a.py", code(*range(5), word="first"), T)
+    session.commit(repo, "Here", T + 60)
+    session.write(web.path / "b.ts", code(*range(5), word="second"), T + 70)
+    web.commit("There", at=T + 90)
+    session.ask(T + 120)
+    here, there = (repository_of(each.path) for each in (repo, web))
+    first, second = reckon(home, here), reckon(home, there)
+    assert costs(first) == {"Here": 2}
+    assert costs(second) == {"There": 1}
+    assert [each.reason for each in every_rest(first)] == ["no_edits"]
+    assert every_rest(second) == []
+
+
+def test_clone_that_is_asked_about(home: Path, repo: Repo, tmp_path: Path) -> None:
+    """A clone that is asked about shows its commits; their cost is where they were
+    made."""
+    session = Claude(home, "S1", repo.path)
+    session.write(repo.path / "a.py", code(*range(5), word="first"), T)
+    session.commit(repo, "Here", T + 60)
+    place = tmp_path / "src" / "clone"
+    repo.git("clone", "--quiet", ".", str(place))
+    Repo(place, create=False).git("config", "user.email", ADA)
+    session.cwd = place
+    session.ask(T + 90)
+    clone = reckon(home, repository_of(place))
+    (row,) = (each for each in clone.rows(FIRST, LAST) if each.subject == "Here")
+    assert (row.repo, row.grade, row.spent) == (str(place), None, Spent())
+    assert costs(reckon(home, repository_of(repo.path))) == {"Here": 2}
 
 
 def test_commit_in_two_clones(home: Path, repo: Repo, tmp_path: Path) -> None:

@@ -133,24 +133,38 @@ class Shipping:
         """All that the reckoning of a span needs.
 
         ``only`` leaves out sessions of other directories; those whose directory is gone
-        stay if their lines link them.
+        stay if their lines link them. What those that stay did in other repositories is
+        linked too, for their money is spent once.
         """
         self._notes.clear()
         past = None if start is None else start - PAST
         facts = self._facts(past, start, end)
         repositories = [only] if only else self._repositories(facts, start, end)
-        repos = [
-            linked
-            for each in repositories
-            if (linked := self._linked(each, facts, past, progress)) is not None
-        ]
+        repos = [*self._every_linked(repositories, facts, past, progress)]
         asked = {
             each.session_id
             for each in facts.requests
             if only is None or self.place(each.project) == _path(only)
         }
         span = (start or FIRST).timestamp(), (end or LAST).timestamp()
-        return self._asked(repos, asked | _concerned(repos, asked, span), facts)
+        sessions = asked | _concerned(repos, asked, span)
+        if only is not None:
+            others = self._repositories(_of(facts, sessions), start, end)
+            others = [each for each in others if each.git_dir != only.git_dir]
+            repos += self._every_linked(others, facts, past, progress)
+        return self._asked(repos, sessions, facts, _path(only) if only else "")
+
+    def _every_linked(
+        self,
+        repositories: Iterable[Repository],
+        facts: _Facts,
+        past: datetime | None,
+        progress: Progress,
+    ) -> Iterator[Linked]:
+        for each in repositories:
+            linked = self._linked(each, facts, past, progress)
+            if linked is not None:
+                yield linked
 
     # --- facts -----------------------------------------------------------------------
 
@@ -181,7 +195,7 @@ class Shipping:
             yield each if there == each.project else replace(each, project=there)
 
     def _asked(
-        self, repos: Sequence[Linked], sessions: set[str], facts: _Facts
+        self, repos: Sequence[Linked], sessions: set[str], facts: _Facts, only: str
     ) -> Known:
         requests: dict[str, list[Request]] = {each: [] for each in sorted(sessions)}
         every: Iterable[Request] = facts.requests
@@ -203,6 +217,7 @@ class Shipping:
             _on_disk,
             self._price,
             tuple(self._notes),
+            only,
         )
 
     def _about(self, requests: dict[str, list[Request]]) -> dict[str, About]:
@@ -364,6 +379,15 @@ def _concerned(
         if each.session_id in asked or span[0] <= each.change.authored_at < span[1]
     }
     return {each.session_id for each in links if id(each.change) in changes}
+
+
+def _of(facts: _Facts, sessions: set[str]) -> _Facts:
+    """What some sessions did."""
+    return replace(
+        facts,
+        requests=[each for each in facts.requests if each.session_id in sessions],
+        edits=[each for each in facts.edits if each.session_id in sessions],
+    )
 
 
 def _path(repository: Repository) -> str:

@@ -13,12 +13,14 @@ Key = tuple[str, str, int, int]
 
 
 def elsewhere(
-    changes: Mapping[Key, Change], links: Mapping[Key, Sequence[Link]]
+    changes: Mapping[Key, Change], links: Mapping[Key, Sequence[Link]], only: str
 ) -> Iterator[Key]:
-    """Changes that another clone holds too, and is linked with more surely."""
+    """Changes that another clone holds too, and is linked with more surely, or that
+    is the one asked about: ``only``, if any."""
 
-    def doubt(key: Key) -> float:
-        return -max((each.confidence for each in links.get(key, ())), default=0)
+    def doubt(key: Key) -> tuple[bool, float]:
+        sure = max((each.confidence for each in links.get(key, ())), default=0.0)
+        return key[0] != only, -sure
 
     copies: dict[tuple[str, int, int], list[Key]] = defaultdict(list)
     for key in changes:

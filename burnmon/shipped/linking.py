@@ -295,6 +295,7 @@ def _moves(match: Match, of: Matches) -> bool:
 def _link(session_id: str, case: _Case, made: _Made) -> Link:
     match = case.of.of.get(session_id, Match())
     both = match.added + match.removed + match.later
+    moved = made.tier == "moved"
     evidence = [made.words] if made.words else []
     if both:
         evidence.append(
@@ -317,7 +318,7 @@ def _link(session_id: str, case: _Case, made: _Made) -> Link:
         match.weight + match.weight_removed + match.later_weight,
         made.at,
         tuple(evidence),
-        frozenset(match.lines),
+        frozenset(match.lines | match.moved_lines if moved else match.lines),
     )
 
 

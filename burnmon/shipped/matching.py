@@ -54,6 +54,8 @@ class Match:
     moved_weight: float = 0.0
     """Lines written to another file of the same kind, on the day before."""
     moved_at: int = 0
+    moved_lines: set[tuple[int, int]] = field(default_factory=set)
+    """As ``lines``."""
     files: dict[str, int] = field(default_factory=dict)
     """Lines by file of the change."""
     lines: set[tuple[int, int]] = field(default_factory=set)
@@ -216,6 +218,7 @@ class Matching:
         match.moved += 1
         match.moved_weight += self._adds.weight(fp, case.made)
         match.moved_at = max(match.moved_at, at)
+        match.moved_lines.add((case.place, fp))
 
     def _match_removed(self, removed: Iterable[int], case: _Case) -> None:
         parts = _parts(self._took, case.paths)

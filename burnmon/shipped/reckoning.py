@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from burnmon.day import CommitRow, Evidence, Grade, Reason, Rest, Spent, total
 from burnmon.records import Request
-from burnmon.shipped.allocation import Charge, Price, allocate
+from burnmon.shipped.allocation import Charge, Price, allocate, ends_at
 from burnmon.shipped.clones import Key, elsewhere
 from burnmon.shipped.commits import Change, Commit, History
 from burnmon.shipped.fate import (
@@ -70,6 +70,8 @@ class Known:
     """Fingerprints of a file's lines as they are now; None if they cannot be had."""
     price: Price
     notes: tuple[str, ...] = ()
+    only: str = ""
+    """Path of the one repository that is asked about; empty: all of them are."""
 
 
 class Place(NamedTuple):
@@ -101,7 +103,7 @@ class Reckoning:
             for link in repo.links:
                 self.links[self.key(link)].append(link)
         changes = {key: place.change for key, place in self.places.items()}
-        for key in [*elsewhere(changes, self.links)]:
+        for key in [*elsewhere(changes, self.links, known.only)]:
             del self.places[key]
             self.links.pop(key, None)
         billed: dict[str, list[Link]] = defaultdict(list)
@@ -123,7 +125,19 @@ class Reckoning:
 
     def during(self, start: datetime, end: datetime) -> list[Charge]:
         """Charges of requests in a span."""
-        return [each for each in self._all() if start <= each.request.at < end]
+        return [
+            each
+            for each in self._all()
+            if start <= each.request.at < end and self._is_asked(each)
+        ]
+
+    def _is_asked(self, charge: Charge) -> bool:
+        """Whether a charge is one of the repository that is asked about; so are those
+        of its sessions for nothing and in no repository."""
+        only = self.known.only
+        key = self.key_of(charge)
+        place = self.known.place(charge.request.project) if key is None else key[0]
+        return not only or place in (only, "")
 
     def _all(self) -> Iterator[Charge]:
         for charges in self.charges.values():
@@ -154,6 +168,8 @@ class Reckoning:
 
     def _is_own(self, key: Key, start: datetime, end: datetime) -> bool:
         own = key[1] in self.places[key].repo.emails
+        if self.known.only not in ("", key[0]):
+            return False
         return own and start <= self.made_at(key) < end
 
     def _row(
@@ -174,6 +190,8 @@ class Reckoning:
             change, repo.history, self._reverted(repo), self._squashed(repo)
         )
         branch = branch_of(commit, repo.history)
+        parts = [self._key_of[id(each)] for each in self._squashed(repo).of(change)]
+        links = [link for each in (key, *parts) for link in self.links[each]]
         return CommitRow(
             repo.path,
             commit.sha,
@@ -185,7 +203,7 @@ class Reckoning:
             state,
             words,
             _best(each.grade for each in evidence),
-            agent_lines(commit, self.links[key]),
+            agent_lines(commit, links),
             *lines_of(commit),
             total(each.spent for each in evidence),
             total(each.whole for each in evidence),
@@ -283,18 +301,16 @@ class Reckoning:
 
     def why(self, session_id: str, where: str) -> tuple[Reason, set[str]]:
         """Why what a session did last is in no commit, and which files hold it."""
-        after = max(
-            (
-                round(charge.request.at.timestamp() * 1000)
-                for charge in self.charges[session_id]
-                if charge.link is not None
-            ),
-            default=0,
-        )
+        links = [each.link for each in self.charges[session_id] if each.link]
+        after = max(map(ends_at, links), default=0)
+        done = {fp for each in links for _, fp in each.lines}
         edits = [
             each
             for each in self.known.edits.get(session_id, ())
-            if each.outcome == "accepted" and each.at > after
+            if each.outcome == "accepted"
+            and each.at > after
+            # What was amended into a commit was written after it was first made.
+            and not (each.added and done.issuperset(numbers(each.added)))
         ]
         inside = [each for each in edits if self._repo(each.path) is not None]
         if edits and not inside:
@@ -344,13 +360,21 @@ class Reckoning:
 
 
 def agent_lines(commit: Commit, links: Iterable[Link]) -> int:
-    """Added lines that linked sessions wrote; trivial ones in the same proportion."""
-    wrote = {each for link in links if link.tier != "possible" for each in link.lines}
+    """Added lines that linked sessions wrote; trivial ones in the same proportion.
+
+    Links may be with another commit that holds the same lines: a part of a squash.
+    """
+    wrote = {
+        (link.commit.files[place].path, fp)
+        for link in links
+        if link.tier != "possible"
+        for place, fp in link.lines
+    }
     lines = 0
-    for place, patch in enumerate(commit.files):
+    for patch in commit.files:
         telling = numbers(patch.added)
         if telling:
-            count = sum((place, fp) in wrote for fp in telling)
+            count = sum((patch.path, fp) in wrote for fp in telling)
             lines += round(patch.lines_added * count / len(telling))
     return lines
 
