@@ -248,7 +248,7 @@ def test_empty_day() -> None:
     """A day without anything says so, and adds up."""
     shown = drawn(scene(example.empty_day()), 80, 23)
     assert "Tue 17 Nov · $0.00 → 0 commits" in shown[0]
-    assert "nothing was spent and nothing committed" in shown[2]
+    assert "nothing spent, and nothing committed where sessions" in shown[2]
     assert "= $0.00 ✓" in shown[-1]
     assert not any("Not in any commit" in line or "▸" in line for line in shown)
 

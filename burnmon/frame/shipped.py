@@ -260,7 +260,7 @@ def _commits(day: Day, cents: Sequence[Decimal], width: int) -> list[Line]:
         return commit_lines(day, cents, width)
     words = "no commit on this day"
     if not day.spent.requests:
-        words = "nothing was spent and nothing committed on this day"
+        words = "nothing spent, and nothing committed where sessions work"
     return [[Segment(fit(words, width), "dim")]]
 
 

@@ -323,7 +323,7 @@ class Shipping:
         if not emails:
             self._notes[
                 f"{name}: git knows no user.email here, so its commits are taken for"
-                " those of others; --author EMAIL names yours"
+                " those of others; set it, or name yours with --author"
             ] = None
         matching = self._matching(repository)
         links = link(self._worked(repository, facts), history, emails, matching)

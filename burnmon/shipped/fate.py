@@ -81,6 +81,7 @@ class Squashes:
     def __init__(self, history: History) -> None:
         self._history = history
         self._lines: dict[int, set[_Line]] = {}
+        self._parts: dict[int, list[Change]] = {}
         self._merged: dict[str, list[Change]] = {}
         """Changes on main by path, oldest first."""
         self._open: list[Change] = []
@@ -112,14 +113,17 @@ class Squashes:
 
     def of(self, change: Change) -> list[Change]:
         """The changes that one on main is made of."""
-        lines = self._lines_of(change)
-        return [
-            each
-            for each in self._open
-            if 0 <= change.authored_at - each.authored_at <= LATE
-            and not lines.isdisjoint(self._lines_of(each))
-            and self.into(each) is change
-        ]
+        known = self._parts.get(id(change))
+        if known is None:
+            lines = self._lines_of(change)
+            known = self._parts[id(change)] = [
+                each
+                for each in self._open
+                if 0 <= change.authored_at - each.authored_at <= LATE
+                and not lines.isdisjoint(self._lines_of(each))
+                and self.into(each) is change
+            ]
+        return known
 
     def _lines_of(self, change: Change) -> set[_Line]:
         """Telling lines that a change adds, by file."""

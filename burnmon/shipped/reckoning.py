@@ -190,7 +190,8 @@ class Reckoning:
             change, repo.history, self._reverted(repo), self._squashed(repo)
         )
         branch = branch_of(commit, repo.history)
-        parts = [self._key_of[id(each)] for each in self._squashed(repo).of(change)]
+        squashed = self._squashed(repo).of(change) if state == "on_main" else ()
+        parts = [self._key_of[id(each)] for each in squashed]
         links = [link for each in (key, *parts) for link in self.links[each]]
         return CommitRow(
             repo.path,
