@@ -17,6 +17,11 @@ Outcome = Literal["accepted", "rejected", "failed"]
 """accepted: the file was changed; rejected: the person refused; failed: it could not be
 done."""
 
+ToolOutcome = Literal["ok", "failed", "rejected", "interrupted"]
+"""ok: it ended without an error; failed: the tool or its command told of one; rejected:
+the person refused; interrupted: it was broken off, by the person or because
+a call beside it failed."""
+
 
 class Edit(NamedTuple):
     """A change of one file by one tool call. Instants are epoch milliseconds."""
@@ -63,6 +68,28 @@ class CommitCall(NamedTuple):
     branch: str
 
 
+class ToolCall(NamedTuple):
+    """A call of any tool that has a result. Instants are epoch milliseconds."""
+
+    key: int
+    """64-bit identity of the call, equal in every copy."""
+    at: int
+    """When it was decided on; the same for all calls of one answer, where it is known
+    which are."""
+    ended_at: int
+    """When its result was there."""
+    tool: str
+    """The agent's word."""
+    target: str
+    """The program it ran, with its sub-command, or the name of its file; the tool that
+    a script of its called; else empty."""
+    what: int
+    """64-bit hash of the tool and all it was asked: equal when it is called again."""
+    outcome: ToolOutcome
+    session_id: str
+    subagent: str
+
+
 @dataclass(slots=True)
 class WorkTrail:
     """What a file says of its session while it is read for work; kept between reads."""
@@ -84,6 +111,7 @@ class Work:
 
     edits: list[Edit] = field(default_factory=list)
     calls: list[CommitCall] = field(default_factory=list)
+    tools: list[ToolCall] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     """Pull requests the session is linked with, as marks of kind ``pr``."""
 

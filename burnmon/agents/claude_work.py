@@ -15,42 +15,42 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from burnmon.agents import claude_edits
-from burnmon.agents.claude_edits import EDITS, Lines, Result, marked
+from burnmon.agents import claude_calls, claude_edits
+from burnmon.agents.claude_calls import Asked
+from burnmon.agents.claude_edits import EDITS, Result
 from burnmon.agents.lines import UNREADABLE, instant, loose, objects
-from burnmon.agents.shell import (
-    commits_made,
-    creates_request,
-    directory,
-    heredoc_writes,
-    newest_shown,
-    printed_commits,
-    requests_named,
-    shows_its_commit,
-)
+from burnmon.agents.shell import newest_shown, printed_commits, requests_named
 from burnmon.records import Mark, identity
-from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
+from burnmon.work import (
+    CommitCall,
+    Edit,
+    Outcome,
+    ToolCall,
+    ToolOutcome,
+    Work,
+    WorkTrail,
+)
 
-VERSION = 2
+VERSION = 3
 
-_SHELLS = ("Bash", "PowerShell")
 _CALL = b'"tool_use"'
-_NAMED = re.compile(f'"(?:{"|".join((*EDITS, *_SHELLS))})"'.encode())
-_ANSWERS = b'"tool_use_id"'
-_ANSWER = re.compile(rb'"tool_use_id":\s*"([^"\\]+)"')
-_EDITED = b'"structuredPatch":'
-_FAILED = b'"is_error":true'
-"""A result with one of them may be that of an edit, and be written before its call."""
+_ANSWER = b'"tool_use_id"'
 _MOST_UNASKED = 8
 """Results whose calls are waited for; the calls are written right behind them."""
+_MOST_ANSWERS = 8
+"""Answers whose lines lie between one another's: those of sub-agents at work at once."""
 _LINKED = b'"pr-link"'
 _ESCAPED = b"\\ud"
 _SHA = re.compile("[0-9a-f]{7,40}")
 _REFUSED = re.compile(
     r"(?:Error: )?(?:The user doesn't want to |User rejected tool use"
-    r"|Permission for this tool use was denied|\[Request interrupted by user)"
+    r"|Permission for this tool use was denied)"
 )
 """How the result of a call begins that a person refused, in a sub-agent too."""
+_BROKEN_OFF = re.compile(
+    r"(?:Error: )?\[Request interrupted by user"
+    r"|<tool_use_error>(?:Sibling tool call errored|Cancelled: parallel tool call)"
+)
 _RAN = "Exit code "
 """How the result of a command begins that failed."""
 
@@ -68,6 +68,7 @@ class _Block(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
+    id: str | None = None
     content: msgspec.Raw = _ABSENT
 
 
@@ -107,25 +108,10 @@ def work(lines: Sequence[bytes], trail: WorkTrail, _: str) -> Work:
     """What complete lines state of work, in file order; the trail goes on with them."""
     done = Work()
     for line in lines:
-        if _matters(line, trail):
+        if _CALL in line or _ANSWER in line or _LINKED in line:
             for found in _decoded(line):
                 _take(found, trail, done)
     return done
-
-
-def _matters(line: bytes, trail: WorkTrail) -> bool:
-    """A quick look: most lines are neither edits nor commands nor their results."""
-    if _CALL in line and _NAMED.search(line):
-        return True
-    if _ANSWERS in line:
-        if _EDITED in line or _FAILED in line:
-            return True
-        pending = trail.pending
-        if pending:
-            for each in _ANSWER.findall(line):
-                if each.decode("ascii", "replace") in pending:
-                    return True
-    return _LINKED in line
 
 
 def _decoded(line: bytes) -> Iterator[_Line]:
@@ -159,7 +145,8 @@ def _take(line: _Line, trail: WorkTrail, done: Work) -> None:
         return
     for block in _blocks(message):
         if kind == "assistant" and block.type == "tool_use":
-            _begin(block, _Where(trail, subagent or trail.subagent, at), done)
+            where = _Where(trail, subagent or trail.subagent, at)
+            _begin(block, where, _decided(message, at, trail), done)
         elif kind == "user" and block.type == "tool_result":
             where = _Where(trail, subagent or trail.subagent, at)
             _end(block, result, where, done)
@@ -196,88 +183,99 @@ class _Where(NamedTuple):
 # --- calls ---------------------------------------------------------------------------
 
 
-def _begin(block: _Block, where: _Where, done: Work) -> None:
-    """Wait for the result of a call that may change files or make commits.
+def _decided(message: _Message, at: int, trail: WorkTrail) -> int:
+    """When an answer made its first call; each of its blocks has a line of its own."""
+    answers = trail.memory.setdefault("answers", {})
+    decided: int = answers.setdefault(message.id or "", at) if message.id else at
+    while len(answers) > _MOST_ANSWERS:
+        del answers[next(iter(answers))]
+    return decided
 
-    Of what is asked for only paths, fingerprints and git's verbs are remembered.
+
+def _begin(block: _Block, where: _Where, decided_at: int, done: Work) -> None:
+    """Wait for the result of a call.
+
+    Of what is asked for only names, fingerprints and git's verbs are remembered.
     """
     if not block.id or not block.name:
         return
-    trail, given = where.trail, loose(block.input)
-    if block.name in EDITS:
-        if path := claude_edits.place(given, trail.project):
-            write = [path, *claude_edits.asked(block.name, given)]
-            early = trail.memory.get("early", {}).pop(block.id, None)
-            if early is None:
-                trail.pending[block.id] = [block.name, where.at, [write]]
-                return
-            at, outcome, told = early
-            write = [path, *told] if told else write
-            where = where._replace(at=at)
-            done.edits.append(_edit(block.id, block.name, write, outcome, where))
-    elif block.name in _SHELLS and isinstance(given.get("command"), str):
-        remembered = _shell(given["command"], trail.project)
-        if remembered is not None:
-            trail.pending[block.id] = ["shell", where.at, *remembered]
-
-
-def _shell(command: str, cwd: str) -> list[Any] | None:
-    """What is to be remembered of a command; None if it is nothing to us."""
-    verbs = commits_made(command) if "git" in command else ""
-    written: dict[str, Lines] = {}
-    for path, body, literal in heredoc_writes(command, cwd):
-        if literal or not any(b"$" in line for line in body):
-            written.setdefault(path, []).extend(body)
-    requests = creates_request(command)
-    if not (verbs or written or requests):
-        return None
-    writes = [[path, *marked([], body)] for path, body in written.items()]
-    shows = bool(verbs) and shows_its_commit(command)
-    return [writes, verbs, directory(command, cwd), shows, requests]
+    trail = where.trail
+    asked = claude_calls.read(block.name, block.input, trail.project)
+    asked = asked._replace(at=where.at, decided_at=decided_at)
+    early = trail.memory.get("early", {}).pop(block.id, None)
+    if early is None:
+        trail.pending[block.id] = list(asked)
+        return
+    at, came, outcome, told = early
+    where = where._replace(at=at)
+    done.tools.append(_tool_call(block.id, asked, came, where))
+    for each in asked.writes if asked.tool in EDITS else ():
+        write = [each[0], *told] if told else each
+        done.edits.append(_edit(block.id, asked.tool, write, outcome, where))
 
 
 # --- results -------------------------------------------------------------------------
 
 
 def _end(block: _Block, raw: msgspec.Raw, where: _Where, done: Work) -> None:
-    """Take what a call came to, if it is one that is waited for."""
+    """Take what a call came to."""
     call = block.tool_use_id or ""
     waited = where.trail.pending.pop(call, None)
-    result = claude_edits.result(raw)
     if waited is None:
-        if result.structuredPatch is not None or block.is_error:
-            _keep_unasked(block, result, where)
+        _keep_unasked(block, raw, where)
         return
-    tool, begun_at, writes, *shell = waited
-    outcome = _outcome(block, bool(shell))
-    told = None if shell else claude_edits.told(result)
-    for each in writes:
+    asked, came = Asked(*waited), _came(block)
+    done.tools.append(_tool_call(call, asked, came, where))
+    if not (asked.writes or asked.shell):
+        return
+    result = claude_edits.result(raw)
+    outcome = _outcome(block, came, bool(asked.shell))
+    told = None if asked.shell else claude_edits.told(result)
+    tool = "shell" if asked.shell else asked.tool
+    for each in asked.writes:
         write = [each[0], *told] if told else each
         done.edits.append(_edit(call, tool, write, outcome, where))
-    if shell:
-        _ran(call, begun_at, shell, (block, result), where, done)
+    if asked.shell:
+        _ran(call, asked, (block, result), where, done)
 
 
-def _keep_unasked(block: _Block, result: Result, where: _Where) -> None:
+def _keep_unasked(block: _Block, raw: msgspec.Raw, where: _Where) -> None:
     """Remember a result whose call may follow."""
     early = where.trail.memory.setdefault("early", {})
-    told = claude_edits.told(result)
-    early[block.tool_use_id or ""] = [where.at, _outcome(block, False), told]
+    came = _came(block)
+    told = claude_edits.told(claude_edits.result(raw))
+    outcome = _outcome(block, came, False)
+    early[block.tool_use_id or ""] = [where.at, came, outcome, told]
     while len(early) > _MOST_UNASKED:
         del early[next(iter(early))]
 
 
-def _outcome(block: _Block, shell: bool) -> Outcome:
-    """What came of a call.
+def _came(block: _Block) -> ToolOutcome:
+    """What came of a call."""
+    if not block.is_error:
+        return "ok"
+    said = _said(block)
+    if _BROKEN_OFF.match(said):
+        return "interrupted"
+    return "rejected" if _REFUSED.match(said) else "failed"
+
+
+def _outcome(block: _Block, came: ToolOutcome, shell: bool) -> Outcome:
+    """What came of a change of a file.
 
     A here-document is written even where a later command of its line fails.
     """
-    if not block.is_error:
-        return "accepted"
-    said = _said(block)
-    if _REFUSED.match(said):
+    if came in ("rejected", "interrupted"):
         return "rejected"
-    return "accepted" if shell and said.startswith(_RAN) else "failed"
+    wrote = came == "ok" or (shell and _said(block).startswith(_RAN))
+    return "accepted" if wrote else "failed"
+
+
+def _tool_call(call: str, asked: Asked, came: ToolOutcome, where: _Where) -> ToolCall:
+    of = (where.trail.session_id, where.subagent)
+    key = identity("claude", call)
+    named = (asked.tool, asked.target, asked.what)
+    return ToolCall(key, asked.decided_at, where.at, *named, came, *of)
 
 
 def _edit(
@@ -294,8 +292,7 @@ def _edit(
 
 def _ran(
     call: str,
-    begun_at: int,
-    shell: Sequence[Any],
+    asked: Asked,
     ended: tuple[_Block, Result],
     where: _Where,
     done: Work,
@@ -304,7 +301,7 @@ def _ran(
 
     One that failed made the commits that it still told of.
     """
-    verbs, directory, shows, requests = shell
+    verbs, directory, shows, requests = asked.shell
     block, result = ended
     output = "\n".join(filter(None, (result.stdout, result.stderr))) or _said(block)
     if verbs:
@@ -316,7 +313,7 @@ def _ran(
             session_id, subagent, _, branch = where.of
             key = identity("claude", call)
             of = (session_id, subagent, directory, branch)
-            done.calls.append(CommitCall(key, begun_at, where.at, verbs, printed, *of))
+            done.calls.append(CommitCall(key, asked.at, where.at, verbs, printed, *of))
     if requests and not block.is_error:
         for detail in requests_named(output):
             done.marks.append(

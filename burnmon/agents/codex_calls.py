@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from burnmon.agents import patches, scripts, shell
-from burnmon.agents.lines import UNREADABLE, loose
+from burnmon.agents.lines import UNREADABLE, loose, program
 from burnmon.agents.shell_text import SHELLS, absolute
+from burnmon.records import identity
 from burnmon.text import base
-from burnmon.work import Outcome, fingerprints
+from burnmon.work import Outcome, ToolOutcome, fingerprints
 
 # --- calls ---------------------------------------------------------------------------
 
@@ -48,6 +49,11 @@ class Call(msgspec.Struct, array_like=True):
     printed: list[list[str]] = []
     """Commits that were printed so far."""
     urls: list[str] = []
+    tool: str = ""
+    """Empty once what it came to was told."""
+    target: str = ""
+    what: int = 0
+    """See ``ToolCall``."""
 
     @property
     def matters(self) -> bool:
@@ -59,7 +65,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
     """The call of a tool, from its arguments in whatever shape a version wrote them."""
     text = _text(given)
     arguments = loose(text)
-    call = Call()
+    call = Call(tool=name, what=_identified(name, arguments, text))
     if name == "apply_patch":
         patch = arguments.get("input", arguments.get("patch", text))
         _patch(call, str(patch), cwd)
@@ -72,11 +78,30 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
     elif name.endswith("create_pull_request"):
         call.requests = True
     else:
-        command = arguments.get("cmd", arguments.get("command"))
+        command = _line(_asked(arguments))
         where = arguments.get("workdir", arguments.get("working_directory"))
-        _command(call, _line(command), absolute(str(where), cwd) if where else cwd)
+        _command(call, command, absolute(str(where), cwd) if where else cwd)
+        call.target = program(command)
     call.changes = _together(call.changes)
+    if not call.target and call.changes:
+        call.target = base(call.changes[0].path)
     return call
+
+
+def _identified(name: str, arguments: dict[str, Any], text: str) -> int:
+    """A call's hash: how long a command may take or print does not count."""
+    command = _line(_asked(arguments)) if name != "write_stdin" else ""
+    if command:
+        where = arguments.get("workdir", arguments.get("working_directory", ""))
+        return identity(name, " ".join(command.split()), where)
+    if name in ("write_stdin", "wait"):
+        kept = ("session_id", "cell_id", "chars")
+        return identity(name, *(arguments.get(each, "") for each in kept))
+    return identity(name, text)
+
+
+def _asked(arguments: dict[str, Any]) -> object:
+    return arguments.get("cmd", arguments.get("command"))
 
 
 def _together(changes: list[Change]) -> list[Change]:
@@ -117,7 +142,10 @@ def _script(call: Call, text: str, cwd: str) -> None:
     call.continues = [f"session {each}" for each in script.continued]
     for patch in script.patches:
         _patch(call, patch, cwd)
+    if script.continued and not script.commands:
+        call.target = "write_stdin"
     for command, where in script.commands:
+        call.target = call.target or program(command)
         _command(call, command, absolute(where, cwd) if where else cwd)
 
 
@@ -152,7 +180,15 @@ def stated(changes: msgspec.Raw) -> Iterator[Change]:
             yield _changed(patches.Change(path, *both))
 
 
+_WORK = re.compile(
+    r"Begin Patch|<<|commit|cherry-pick|revert|merge|rebase|\bam\b|(?:pr|mr)\s+create"
+)
+"""A quick look: most commands neither write a file that is seen nor make commits."""
+
+
 def _command(call: Call, command: str, cwd: str) -> None:
+    if not _WORK.search(command):
+        return
     if "*** Begin Patch" in command:
         _patch(call, command, shell.directory(command, cwd))
     else:
@@ -291,6 +327,17 @@ def _outputs(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _outputs(each)
+
+
+_BROKEN_OFF = re.compile(r"aborted by (?:the )?user")
+
+
+def came(result: Result) -> ToolOutcome:
+    """What came of a call."""
+    if result.refused:
+        broken_off = _BROKEN_OFF.search(result.text[:300])
+        return "interrupted" if broken_off else "rejected"
+    return "failed" if result.barred or result.exit_code else "ok"
 
 
 _SUCCESS = re.compile(r"Success\. Updated the following files")

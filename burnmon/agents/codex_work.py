@@ -20,9 +20,9 @@ from burnmon.agents.rollout import replayed_until, root_thread, stamped
 from burnmon.agents.shell_text import absolute
 from burnmon.records import Mark, identity
 from burnmon.text import base
-from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
+from burnmon.work import CommitCall, Edit, Outcome, ToolCall, Work, WorkTrail
 
-VERSION = 1
+VERSION = 2
 
 _ABSENT = msgspec.Raw(b"")
 
@@ -105,11 +105,6 @@ _TYPE = b'"type":"'
 _CALL = (b'function_call"', b'custom_tool_call"', b'local_shell_call"')
 _OUTPUT = (b'function_call_output"', b'custom_tool_call_output"')
 _CALL_ID = re.compile(rb'"call_id":"([^"\\]+)"')
-_WORDS = re.compile(
-    rb"apply_patch|Begin Patch|<<|commit|cherry-pick|revert|merge|rebase|\bam\b"
-    rb"|(?:pr|mr)\s+create|create_pull_request"
-)
-_CONTINUES = re.compile(rb'"write_stdin"|"wait"|tools\.write_stdin')
 
 
 def _matters(line: bytes, trail: WorkTrail) -> bool:
@@ -127,9 +122,7 @@ def _matters(line: bytes, trail: WorkTrail) -> bool:
         return True
     if response:
         if line.startswith(_CALL, inner):
-            if trail.memory.get("running") and _CONTINUES.search(line):
-                return True
-            return _WORDS.search(line) is not None
+            return True
         return line.startswith(_OUTPUT, inner) and _awaited(line, inner, trail)
     if line.startswith(b'exec_command_end"', inner):
         return _awaited(line, inner, trail)
@@ -187,7 +180,7 @@ class _Reading:
             self._event(payload, at)
 
     def _begin(self, payload: _Payload, at: int, copied: bool) -> None:
-        """Note a call whose result will matter; a copied one, so that none does."""
+        """Note a call; a copied one, so that its result does not matter."""
         call_id = payload.call_id or payload.id
         if not call_id:
             return
@@ -195,12 +188,12 @@ class _Reading:
             self.trail.pending[call_id] = []
             return
         given = payload.arguments or payload.input or payload.action
-        call = codex_calls.read(payload.name or "", given, self.trail.project)
+        name = payload.name or "local_shell"
+        call = codex_calls.read(name, given, self.trail.project)
         running = self.trail.memory.get("running", {})
         call.continues = [running[each] for each in call.continues if each in running]
-        if call.continues or call.matters:
-            call.begun_at = at
-            self._keep(call_id, call)
+        call.begun_at = at
+        self._keep(call_id, call)
 
     def _keep(self, call_id: str, call: Call) -> None:
         self.trail.pending[call_id] = msgspec.to_builtins(call)
@@ -248,6 +241,7 @@ class _Reading:
         if not kept or not call_id:
             return
         call = msgspec.convert(kept, Call)
+        self._tell(call_id, call, result, at)
         for each in call.continues:
             self._end(each, result, at)
         if not call.matters:
@@ -261,6 +255,15 @@ class _Reading:
             self._keep(call_id, call)
         else:
             self._conclude(call_id, call, result, at)
+
+    def _tell(self, call_id: str, call: Call, result: Result, at: int) -> None:
+        """Take what a call came to, once: one that goes on succeeded so far."""
+        if call.tool:
+            key, came = identity("codex", call_id), codex_calls.came(result)
+            named = (call.tool, call.target, call.what)
+            of = (self.trail.session_id, self.trail.subagent)
+            self.found.tools.append(ToolCall(key, call.begun_at, at, *named, came, *of))
+            call.tool = ""
 
     def _conclude(self, call_id: str, call: Call, result: Result, at: int) -> None:
         trail = self.trail

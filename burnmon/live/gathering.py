@@ -93,6 +93,7 @@ def _read(file: WorkFile) -> Work:
             part = agent.work(lines, trail, file.account)
             total.edits += part.edits
             total.calls += part.calls
+            total.tools += part.tools
             total.marks += part.marks
             file.offset = end
         file.tail = stream.digest(file.offset)

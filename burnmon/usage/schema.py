@@ -111,6 +111,18 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX commit_call_at ON commit_call(at);
     """,
+    """
+    CREATE TABLE tool_call (               -- see work.ToolCall, names are words
+        key INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL, took INTEGER NOT NULL,     -- ms until its result
+        outcome INTEGER NOT NULL, what INTEGER NOT NULL,
+        tool INTEGER NOT NULL, target INTEGER NOT NULL,
+        session INTEGER NOT NULL, subagent INTEGER NOT NULL,
+        file_first INTEGER NOT NULL, file INTEGER NOT NULL
+    );
+    CREATE INDEX tool_call_session ON tool_call(session, at);
+    CREATE INDEX tool_call_at ON tool_call(at);
+    """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
 

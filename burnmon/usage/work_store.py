@@ -1,4 +1,4 @@
-"""Where the ledger keeps work: edits, commit calls, and how far files were read for it.
+"""Where the ledger keeps work: edits, calls, and how far files were read for them.
 
 Reading a file for work follows reading it for requests, and may come much later; each
 has its own offset. Copies of a call are joined as copies of a request are: the earliest
@@ -17,9 +17,18 @@ from typing import Any
 from burnmon.records import Mark, Trail
 from burnmon.usage.adding import bounds
 from burnmon.usage.copies import number
-from burnmon.work import CommitCall, Edit, Outcome, Work, WorkTrail
+from burnmon.work import (
+    CommitCall,
+    Edit,
+    Outcome,
+    ToolCall,
+    ToolOutcome,
+    Work,
+    WorkTrail,
+)
 
 _OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "failed")
+_CAME: tuple[ToolOutcome, ...] = ("ok", "failed", "rejected", "interrupted")
 
 
 @dataclass(slots=True)
@@ -85,11 +94,13 @@ class WorkStore:
         """Take work and the new states of its files; within a transaction."""
         edits: list[tuple[Any, ...]] = []
         calls: list[tuple[Any, ...]] = []
+        tools: list[tuple[Any, ...]] = []
         words: set[str] = set()
         for file, work in read:
             of = (_safe(file.agent), file.of.first_at or 0, file.id)
             edits.extend(_edit_row(each, of, words) for each in work.edits)
             calls.extend(_call_row(each, of, words) for each in work.calls)
+            tools.extend(_tool_row(each, of, words) for each in work.tools)
         self._db.executemany(
             "INSERT OR IGNORE INTO word (id, text) VALUES (?, ?)",
             [(number(each), each) for each in words],
@@ -97,6 +108,7 @@ class WorkStore:
         self._forget([file.id for file, _ in read if file.anew])
         self._put("edit", edits)
         self._put("commit_call", calls)
+        self._put("tool_call", tools)
         self._db.executemany(
             "INSERT OR REPLACE INTO work_file VALUES (?,?,?,?,?)",
             [
@@ -113,7 +125,7 @@ class WorkStore:
 
     def _forget(self, files: Sequence[int]) -> None:
         """Drop what files own; one statement, because it looks at every edit."""
-        for table in ("edit", "commit_call") if files else ():
+        for table in ("edit", "commit_call", "tool_call") if files else ():
             self._db.execute(
                 f"DELETE FROM {table} WHERE file IN (SELECT value FROM json_each(?))",
                 (json.dumps(files),),
@@ -176,6 +188,37 @@ class WorkStore:
                 )
             )
             for row in rows
+        ]
+
+    def tools(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sessions: Iterable[str] | None = None,
+    ) -> list[ToolCall]:
+        """Tool calls made in a span, oldest first; of some sessions only, if named."""
+        among = ""
+        if sessions is not None:
+            among = f" AND session IN ({','.join(str(number(s)) for s in sessions)})"
+        rows = self._db.execute(
+            "SELECT key, at, took, tool, target, what, outcome, session, subagent"
+            f" FROM tool_call WHERE at >= ? AND at < ?{among} ORDER BY at, key",
+            bounds(since, until),
+        ).fetchall()
+        text = self._words.__getitem__
+        return [
+            ToolCall(
+                key,
+                at,
+                at + took,
+                text(tool),
+                text(target),
+                what,
+                _CAME[outcome],
+                text(session),
+                text(subagent),
+            )
+            for key, at, took, tool, target, what, outcome, session, subagent in rows
         ]
 
 
@@ -246,3 +289,13 @@ def _call_row(
     places = _numbers(each[5:], words)
     printed = json.dumps([list(map(_safe, one)) for one in each.printed])
     return (each.key, each.begun_at, each.at, *names, printed, *places, first, file)
+
+
+def _tool_row(
+    each: ToolCall, of: tuple[str, int, int], words: set[str]
+) -> tuple[Any, ...]:
+    _, first, file = of
+    names = _numbers((each.tool, each.target, each.session_id, each.subagent), words)
+    came = _CAME.index(each.outcome)
+    took = each.ended_at - each.at
+    return (each.key, each.at, took, came, each.what, *names, first, file)
