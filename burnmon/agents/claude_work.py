@@ -38,7 +38,7 @@ _ANSWER = b'"tool_use_id"'
 _MOST_UNASKED = 8
 """Results whose calls are waited for; the calls are written right behind them."""
 _MOST_ANSWERS = 8
-"""Answers whose lines lie between one another's: those of sub-agents at work at once."""
+"""Answers whose lines are mixed: those of sub-agents that work at the same time."""
 _LINKED = b'"pr-link"'
 _ESCAPED = b"\\ud"
 _SHA = re.compile("[0-9a-f]{7,40}")

@@ -9,17 +9,19 @@ decided together with it and is no further step.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from burnmon.work import ToolCall
 
 Kind = Literal["repeated", "polling", "failing"]
-"""repeated: the same call with the same arguments; polling: so too, but it waits for
+"""repeated: the same call with the same arguments; polling: so too, while it waits for
 something to happen elsewhere; failing: calls of whatever tools that all failed."""
 
 ENOUGH = 4
 """Calls that make a repetition."""
+POLLS = 8
+"""Calls that make polling one: to ask a few times is how a slow command is awaited."""
 _APART = 3_600_000
 """Milliseconds after which the same call is made for another reason."""
 
@@ -39,7 +41,9 @@ _LOOKING = frozenset(
     "cat echo file find grep head jq ls nl ps pwd rg stat tail tree wc which".split()
 )
 _GIT_LOOKING = frozenset(
-    "git status|git diff|git log|git show|git branch|git remote|git rev-parse".split("|")
+    "git status|git diff|git log|git show|git branch|git remote|git rev-parse".split(
+        "|"
+    )
 )
 _WAITING = frozenset("sleep|write_stdin|gh run|gh pr|gh api".split("|"))
 
@@ -85,24 +89,35 @@ def _same(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetition
     found: list[list[ToolCall]] = []
     rows: dict[int, list[ToolCall]] = {}
     seen: set[int] = set()
+    waited_at: list[int] = []
     before = 0
     for call in calls:
-        if _moved(before, call.at, moved_at):
+        if _any_within(before, call.at, moved_at):
             rows, seen = {}, set()
         elif call.what not in seen and _moves(call):
             rows = {}
         before = call.at
         seen.add(call.what)
+        if _waits(call):
+            waited_at.append(call.at)
         if not _counts(call):
             continue
         row = rows.get(call.what)
         if row is None or call.at - row[-1].at > _APART:
             rows[call.what] = [call]
+            found.append(rows[call.what])
         elif call.at >= row[-1].ended_at:
             row.append(call)
-            if len(row) == ENOUGH:
-                found.append(row)
-    return [_repetition("polling" if _waits(r[0]) else "repeated", r) for r in found]
+    return [*_long_enough(found, waited_at)]
+
+
+def _long_enough(
+    rows: Iterable[list[ToolCall]], waited_at: Sequence[int]
+) -> Iterator[Repetition]:
+    for row in rows:
+        polling = _any_within(row[0].at - 1, row[-1].at, waited_at)
+        if len(row) >= (POLLS if polling else ENOUGH):
+            yield _repetition("polling" if polling else "repeated", row)
 
 
 def _failing(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetition]:
@@ -110,9 +125,9 @@ def _failing(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetit
     found: list[list[ToolCall]] = []
     row: list[ToolCall] = []
     for call in calls:
-        if call.tool in _LISTS or call.outcome == "interrupted":
+        if call.tool in _LISTS or call.outcome == "interrupted" or _waits(call):
             continue
-        if row and _moved(row[-1].at, call.at, moved_at):
+        if row and _any_within(row[-1].at, call.at, moved_at):
             row = []
         if call.outcome != "failed":
             row = []
@@ -123,8 +138,8 @@ def _failing(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetit
     return [_repetition("failing", each) for each in found]
 
 
-def _moved(after: int, until: int, moved_at: Sequence[int]) -> bool:
-    return bisect_right(moved_at, after) != bisect_right(moved_at, until)
+def _any_within(after: int, until: int, instants: Sequence[int]) -> bool:
+    return bisect_right(instants, after) != bisect_right(instants, until)
 
 
 def _counts(call: ToolCall) -> bool:
@@ -141,7 +156,9 @@ def _moves(call: ToolCall) -> bool:
 
 
 def _waits(call: ToolCall) -> bool:
-    return call.tool in _WAITS or call.target in _WAITING
+    """Whether it asks how something is getting on; a task's output is a file too."""
+    asked = call.tool in _WAITS or call.target in _WAITING
+    return asked or (call.tool == "Read" and call.target.endswith(".output"))
 
 
 def _repetition(kind: Kind, row: Sequence[ToolCall]) -> Repetition:
