@@ -539,6 +539,7 @@ def in_pieces(lines: list[bytes], cuts: list[int]) -> tuple[Work, WorkTrail]:
         part = codex_work.work(lines[start:stop], trail, "home")
         work.edits += part.edits
         work.calls += part.calls
+        work.tools += part.tools
         work.marks += part.marks
         trail.pending = json.loads(json.dumps(trail.pending))
         trail.memory = json.loads(json.dumps(trail.memory))
@@ -549,6 +550,7 @@ def test_everything_is_there() -> None:
     """The lines that are cut below state edits, commits and a pull request."""
     work, trail = in_pieces(EVERYTHING, [])
     assert (len(work.edits), len(work.calls), len(work.marks)) == (3, 2, 1)
+    assert len(work.tools) == 5
     assert trail.pending == {}
 
 

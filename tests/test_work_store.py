@@ -58,6 +58,7 @@ def test_forks_own_only_what_is_theirs(whole: dict[str, list[Any]]) -> None:
         ("Edit", "C"),
     ]
     assert [each.session_id for each in whole["calls"]] == ["A"]
+    assert [each.session_id for each in whole["tools"]] == ["A", "A", "B", "C"]
     assert [each[4] for each in whole["marks"]] == ["o/r#7"]
 
 
@@ -203,7 +204,7 @@ def test_cut_off(steps: int, tmp_path: Path, whole: dict[str, list[Any]]) -> Non
         with pytest.raises(LedgerError):
             ledger.absorb_work(read)
         ledger._db.set_progress_handler(None, 1)
-        assert rows(ledger) == {"edits": [], "calls": [], "marks": []}
+        assert [*rows(ledger).values()] == [[], [], [], []]
         assert rows(gather_all(ledger)) == whole
 
 

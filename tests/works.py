@@ -102,7 +102,12 @@ def rows(ledger: Ledger) -> dict[str, list[Any]]:
     """All work in a ledger, in words, without what a disk decides."""
     marks = ledger._db.execute("SELECT * FROM mark WHERE kind = 'pr'").fetchall()
     work = ledger.work
-    return {"edits": work.edits(), "calls": work.calls(), "marks": sorted(marks)}
+    return {
+        "edits": work.edits(),
+        "calls": work.calls(),
+        "tools": work.tools(),
+        "marks": sorted(marks),
+    }
 
 
 PROJECT = "projects/-home-dev-w"

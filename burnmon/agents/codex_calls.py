@@ -65,7 +65,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
     """The call of a tool, from its arguments in whatever shape a version wrote them."""
     text = _text(given)
     arguments = loose(text)
-    call = Call(tool=name, what=_identified(name, arguments, text))
+    call = Call(tool=name, what=identity(name, text))
     if name == "apply_patch":
         patch = arguments.get("input", arguments.get("patch", text))
         _patch(call, str(patch), cwd)
@@ -75,33 +75,20 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
         for key, prefix in (("session_id", "session"), ("cell_id", "cell")):
             if key in arguments:
                 call.continues.append(f"{prefix} {arguments[key]}")
+        call.what = identity(name, *call.continues, arguments.get("chars"))
     elif name.endswith("create_pull_request"):
         call.requests = True
     else:
-        command = _line(_asked(arguments))
+        command = _line(arguments.get("cmd", arguments.get("command")))
         where = arguments.get("workdir", arguments.get("working_directory"))
+        if command:
+            call.target = program(command)
+            call.what = identity(name, " ".join(command.split()), where)
         _command(call, command, absolute(str(where), cwd) if where else cwd)
-        call.target = program(command)
     call.changes = _together(call.changes)
     if not call.target and call.changes:
         call.target = base(call.changes[0].path)
     return call
-
-
-def _identified(name: str, arguments: dict[str, Any], text: str) -> int:
-    """A call's hash: how long a command may take or print does not count."""
-    command = _line(_asked(arguments)) if name != "write_stdin" else ""
-    if command:
-        where = arguments.get("workdir", arguments.get("working_directory", ""))
-        return identity(name, " ".join(command.split()), where)
-    if name in ("write_stdin", "wait"):
-        kept = ("session_id", "cell_id", "chars")
-        return identity(name, *(arguments.get(each, "") for each in kept))
-    return identity(name, text)
-
-
-def _asked(arguments: dict[str, Any]) -> object:
-    return arguments.get("cmd", arguments.get("command"))
 
 
 def _together(changes: list[Change]) -> list[Change]:
