@@ -454,7 +454,7 @@ def test_older_schema_that_is_kept_by_another(tmp_path: Path) -> None:
 def first_version(path: Path) -> None:
     """Make a ledger one that a burnmon of the first schema wrote."""
     db = sqlite3.connect(path)
-    for table in ("experience", "work_file", "edit", "commit_call"):
+    for table in ("experience", "work_file", "edit", "commit_call", "tool_call"):
         db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 1")
     db.close()

@@ -113,7 +113,7 @@ def test_waits_that_fail() -> None:
             id="commands that may change something",
         ),
         pytest.param(
-            [w for n in range(9) for w in (f"Bash:make#{n}!", "Read:a")],
+            [w for n in range(9) for w in (f"Bash:make#{n}!", f"Read:a#{n}")],
             id="failures with successes",
         ),
         pytest.param(["Edit:a?", "Edit:b?"] * 3, id="refusals"),
