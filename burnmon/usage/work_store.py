@@ -95,7 +95,7 @@ class WorkStore:
         edits: list[tuple[Any, ...]] = []
         calls: list[tuple[Any, ...]] = []
         tools: list[tuple[Any, ...]] = []
-        words: set[str] = set()
+        words: dict[str, int] = {}
         for file, work in read:
             of = (_safe(file.agent), file.of.first_at or 0, file.id)
             edits.extend(_edit_row(each, of, words) for each in work.edits)
@@ -103,7 +103,7 @@ class WorkStore:
             tools.extend(_tool_row(each, of, words) for each in work.tools)
         self._db.executemany(
             "INSERT OR IGNORE INTO word (id, text) VALUES (?, ?)",
-            [(number(each), each) for each in words],
+            [(n, _safe(each)) for each, n in words.items()],
         )
         self._forget([file.id for file, _ in read if file.anew])
         self._put("edit", edits)
@@ -258,14 +258,17 @@ def _safe(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _numbers(texts: Iterable[str], words: set[str]) -> list[int]:
-    """The numbers of words, which are noted."""
-    safe = [_safe(each) for each in texts]
-    words.update(safe)
-    return [number(each) for each in safe]
+def _numbers(texts: Sequence[str], words: dict[str, int]) -> list[int]:
+    """The numbers of words, which are noted; the same few come again and again."""
+    for each in texts:
+        if each not in words:
+            words[each] = number(_safe(each))
+    return [words[each] for each in texts]
 
 
-def _edit_row(each: Edit, of: tuple[str, int, int], words: set[str]) -> tuple[Any, ...]:
+def _edit_row(
+    each: Edit, of: tuple[str, int, int], words: dict[str, int]
+) -> tuple[Any, ...]:
     agent, first, file = of
     names = _numbers((agent, each.tool, each.path), words)
     places = _numbers(each[9:], words)
@@ -282,7 +285,7 @@ def _edit_row(each: Edit, of: tuple[str, int, int], words: set[str]) -> tuple[An
 
 
 def _call_row(
-    each: CommitCall, of: tuple[str, int, int], words: set[str]
+    each: CommitCall, of: tuple[str, int, int], words: dict[str, int]
 ) -> tuple[Any, ...]:
     agent, first, file = of
     names = _numbers((agent, each.verb), words)
@@ -292,7 +295,7 @@ def _call_row(
 
 
 def _tool_row(
-    each: ToolCall, of: tuple[str, int, int], words: set[str]
+    each: ToolCall, of: tuple[str, int, int], words: dict[str, int]
 ) -> tuple[Any, ...]:
     _, first, file = of
     names = _numbers((each.tool, each.target, each.session_id, each.subagent), words)
