@@ -252,6 +252,13 @@ def test_result_between_other_calls() -> None:
     assert edits(found) == [("/home/dev/w/a.py", "accepted", 1, 0)]
 
 
+def test_call_beside_one_that_failed() -> None:
+    """An edit that was dropped because a call beside it failed was not refused."""
+    said = "<tool_use_error>Sibling tool call errored</tool_use_error>"
+    found = session(asks("Edit", **edit()), answers(is_error=True, content=said))
+    assert edits(found) == [("/home/dev/w/a.py", "failed", 0, 0)]
+
+
 # --- results that come first ---------------------------------------------------------
 
 

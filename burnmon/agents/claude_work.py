@@ -47,10 +47,11 @@ _REFUSED = re.compile(
     r"|Permission for this tool use was denied)"
 )
 """How the result of a call begins that a person refused, in a sub-agent too."""
-_BROKEN_OFF = re.compile(
-    r"(?:Error: )?\[Request interrupted by user"
-    r"|<tool_use_error>(?:Sibling tool call errored|Cancelled: parallel tool call)"
+_BROKEN_OFF = re.compile(r"(?:Error: )?\[Request interrupted by user")
+_BESIDE = re.compile(
+    "<tool_use_error>(?:Sibling tool call errored|Cancelled: parallel tool call)"
 )
+"""The call beside which it was to run failed."""
 _RAN = "Exit code "
 """How the result of a command begins that failed."""
 
@@ -255,7 +256,7 @@ def _came(block: _Block) -> ToolOutcome:
     if not block.is_error:
         return "ok"
     said = _said(block)
-    if _BROKEN_OFF.match(said):
+    if _BROKEN_OFF.match(said) or _BESIDE.match(said):
         return "interrupted"
     return "rejected" if _REFUSED.match(said) else "failed"
 
@@ -265,10 +266,12 @@ def _outcome(block: _Block, came: ToolOutcome, shell: bool) -> Outcome:
 
     A here-document is written even where a later command of its line fails.
     """
-    if came in ("rejected", "interrupted"):
+    if came == "ok":
+        return "accepted"
+    said = _said(block)
+    if came != "failed" and not _BESIDE.match(said):
         return "rejected"
-    wrote = came == "ok" or (shell and _said(block).startswith(_RAN))
-    return "accepted" if wrote else "failed"
+    return "accepted" if shell and said.startswith(_RAN) else "failed"
 
 
 def _tool_call(call: str, asked: Asked, came: ToolOutcome, where: _Where) -> ToolCall:

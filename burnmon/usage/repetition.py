@@ -73,7 +73,7 @@ def repetitions(
     edits of the session, and what the person said, if that is known.
     """
     streams: dict[str, list[ToolCall]] = {}
-    for each in sorted(tools, key=lambda call: call.at):
+    for each in sorted(tools, key=lambda call: (call.at, call.ended_at)):
         streams.setdefault(each.subagent, []).append(each)
     found: list[Repetition] = []
     for calls in streams.values():
