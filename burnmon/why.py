@@ -7,10 +7,13 @@ may overlap, and are never added up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from burnmon.day import Reading, Refused
 
 ZERO = Decimal(0)
 
@@ -108,6 +111,8 @@ class Turn:
     """Tool calls, as far as they are known."""
     marks: tuple[str, ...] = ()
     """What happened in it, in a word each: ``cold``, ``compacted``, ``switched`` …"""
+    unpriced_tokens: int = 0
+    """Tokens of the requests without a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,18 @@ class Why:
     """Share of the input that came from a cache, 0–1."""
     cache_rebuilt: float | None
     """Share of the input that was written again, 0–1."""
+    unpriced_tokens: int = 0
+    """Tokens of the requests without a price."""
+    zone: str = "UTC"
+    """On whose wall clock its turns are told."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether its turns are the whole of it; anything else is a bug."""
+        of_turns = Parts()
+        for turn in self.turns:
+            of_turns = of_turns.plus(turn.parts)
+        return not self.turns or of_turns == self.parts
 
     @property
     def sentence(self) -> str:
@@ -137,3 +154,16 @@ class Why:
         if not self.causes:
             return "nothing unusual: what it cost is what such work costs"
         return self.causes[0].words
+
+
+WhyAnswer = Why | Reading | Refused
+PostWhy = Callable[[WhyAnswer], None]
+"""Hands an answer over; may be called from any thread, and as often as need be."""
+
+AskWhy = Callable[[str | None, PostWhy], None]
+"""Asks why a session burns, by its id, or for none any more.
+
+It returns at once. What was asked before is given up, and the answers come by the
+``PostWhy`` given with the question: readings on the way, then the session explained,
+then newer explanations of it for as long as nothing else is asked.
+"""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
-from burnmon.day import Day, Reading
+from burnmon.day import Day
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.day_view import DayScene, cents_of, day_words, place_of, rows_of
-from burnmon.frame.graph import bar
 from burnmon.frame.plan import LOW
+from burnmon.frame.rows import Rows, indented, listed, marked
 from burnmon.frame.segments import (
     Line,
     Segment,
@@ -22,7 +21,6 @@ from burnmon.frame.segments import (
     fitted,
     joined,
     spread,
-    styled,
     width_of,
 )
 from burnmon.frame.shipped_cells import (
@@ -37,6 +35,7 @@ from burnmon.frame.shipped_cells import (
 )
 from burnmon.frame.shipped_groups import groups, kinds
 from burnmon.frame.view import window_on_screen
+from burnmon.frame.waiting import reading, waiting
 from burnmon.text import cells, fit, money, plain, share, whole
 
 _NOTES = 2
@@ -55,7 +54,7 @@ def shipped(scene: DayScene, size: tuple[int, int], *, low: bool) -> list[Line]:
         return []
     day = scene.day
     if day is None:
-        return _waiting(scene, size, low=low)
+        return waiting("Shipped", (scene.waits, scene.refused), size, low=low)
     top = [headline(scene, day, width), *_notices(scene, day, size)][:height]
     room = height - len(top)
     draw = _bare if low else _panes
@@ -67,18 +66,14 @@ def page(day: Day, width: int) -> list[Line]:
     scene = DayScene(day.day, day)
     cents = cents_of(day)
     lines = [headline(scene, day, width), []]
-    lines += [_indented(each, width) for each in _notes(day)]
-    lines += [_indented(each, width) for each in _commits(day, cents, width - 1)]
+    lines += [indented(each, width) for each in _notes(day)]
+    lines += [indented(each, width) for each in _commits(day, cents, width - 1)]
     if day.rests:
-        lines += [[], _indented([Segment("Not in any commit", "title")], width)]
-        lines += [_indented(each, width) for each in _rests(day, cents, width - 1)]
-    lines += [[], _indented(proof(day, cents, width - 1), width)]
+        lines += [[], indented([Segment("Not in any commit", "title")], width)]
+        lines += [indented(each, width) for each in _rests(day, cents, width - 1)]
+    lines += [[], indented(proof(day, cents, width - 1), width)]
     quiet = joined(_quiet(day), width - 1)
-    return [*lines, _indented(quiet, width)] if quiet else lines
-
-
-def _indented(line: Line, width: int) -> Line:
-    return fitted([Segment(" "), *line], width)
+    return [*lines, indented(quiet, width)] if quiet else lines
 
 
 def headline(scene: DayScene, day: Day, width: int) -> Line:
@@ -87,7 +82,7 @@ def headline(scene: DayScene, day: Day, width: int) -> Line:
     own = sum(each.of_day for each in day.commits)
     words = " · ".join([f"{cost} → {counted(own, 'commit')}", *state_counts(day)])
     date = day_words(day.day, scene.today)
-    right = _reading(scene.waits) if scene.waits else _per_commit(day)
+    right = reading(scene.waits) if scene.waits else _per_commit(day)
     if right and scene.waits:
         room = width - width_of(right) - 3
         if room < cells(date) + 12:
@@ -107,33 +102,6 @@ def _per_commit(day: Day) -> Line:
     return [Segment(words, "dim")]
 
 
-def _reading(reading: Reading) -> Line:
-    """What is read, and how far."""
-    words = f"reading {plain(reading.words)}"
-    if reading.total:
-        words += f": {reading.done:,} of {reading.total:,} {plain(reading.unit)}"
-    return [Segment(words + " ", "accent")]
-
-
-def _waiting(scene: DayScene, size: tuple[int, int], *, low: bool) -> list[Line]:
-    """The screen before there is any day to show."""
-    width, height = size
-    lines: list[Line] = []
-    if scene.waits:
-        lines.append(_reading(scene.waits))
-        if scene.waits.total:
-            done = scene.waits.done / scene.waits.total
-            lines.append(bar(done, None, min(40, inner_width(width)), "accent"))
-        lines.append([Segment("esc goes back to Burn; what was read is kept", "dim")])
-    if scene.refused:
-        lines.append([Segment(f"▲ {plain(scene.refused.words)}", "attention")])
-    if not low:
-        rows = [inside(line, width) for line in lines]
-        return boxed(Heading("", "Shipped", [], first=True), rows, size)
-    bare = [_indented(line, width) for line in lines[:height]]
-    return bare + [blank(width)] * (height - len(bare))
-
-
 def _notices(scene: DayScene, day: Day, size: tuple[int, int]) -> list[Line]:
     """What changes how the figures are to be read; usually nothing."""
     width, height = size
@@ -147,7 +115,7 @@ def _notices(scene: DayScene, day: Day, size: tuple[int, int]) -> list[Line]:
         lines = lines[:most]
         ((text, style),) = lines[-1]
         lines[-1] = [Segment(fit(text, width - 1 - cells(hidden.text)), style), hidden]
-    return [_indented(line, width) for line in lines] if height > 3 else []
+    return [indented(line, width) for line in lines] if height > 3 else []
 
 
 def _notes(day: Day) -> list[Line]:
@@ -165,9 +133,9 @@ def _bare(scene: DayScene, day: Day, size: tuple[int, int]) -> list[Line]:
     first = window_on_screen(len(found), place, height - 1)
     rows = []
     for at, line in enumerate(found[first : first + height - 1], first):
-        rows.append(_marked(line, width, at == place, boxed=False))
+        rows.append(marked(line, width, at == place, boxed=False))
     rows += [blank(width)] * (height - 1 - len(rows))
-    return [*rows, _indented(proof(day, cents, inner), width)]
+    return [*rows, indented(proof(day, cents, inner), width)]
 
 
 def _panes(scene: DayScene, day: Day, size: tuple[int, int]) -> list[Line]:
@@ -181,10 +149,10 @@ def _panes(scene: DayScene, day: Day, size: tuple[int, int]) -> list[Line]:
     sums = [_sum_of(day, cents, commits=each) for each in (True, False)]
     above = place if day.commits else -1
     said = [sums[0], *_quiet(day)]
-    lines = _list(_Rows("Commits", said, commits, above, True), (width, tall[0]))
+    lines = listed(Rows("Commits", said, commits, above, True), (width, tall[0]))
     if rests:
-        below = _Rows("Not in any commit", sums[1:], rests, place - len(day.commits))
-        lines += _list(below, (width, tall[1] - 1))
+        below = Rows("Not in any commit", sums[1:], rests, place - len(day.commits))
+        lines += listed(below, (width, tall[1] - 1))
     lines.append(inside(proof(day, cents, inner), width))
     if tall[2]:
         by = groups(day, scene.group, inner, tall[2] - 1)[: tall[2] - 1]
@@ -205,54 +173,6 @@ def _heights(counts: tuple[int, int, int], room: int) -> tuple[int, int, int]:
     if by:
         return above, below + more, by + left - more
     return above + left - more, below + more, 0
-
-
-class _Rows(NamedTuple):
-    """A pane of rows, one of which may be the selected one."""
-
-    name: str
-    said: Sequence[Line]
-    """What its rule says: the sum first, then what is good to know."""
-    found: Sequence[Line]
-    place: int
-    """Where the selected row stands; outside of the rows if it is elsewhere."""
-    first: bool = False
-
-
-def _list(rows: _Rows, size: tuple[int, int]) -> list[Line]:
-    """The pane, scrolled so that the selected row is in sight."""
-    width, height = size
-    room = height - 1
-    count, place = len(rows.found), rows.place
-    first = window_on_screen(count, min(max(place, 0), count), room)
-    lines = [
-        _marked(line, width, at == place, boxed=True)
-        for at, line in enumerate(rows.found[first : first + room], first)
-    ]
-    hidden: list[Line] = []
-    if count > room:
-        hidden = [[Segment(f"{count - room} more", "dim")]]
-    said = [*rows.said[:1], *hidden, *rows.said[1:]]
-    right = _at_the_right(said, width - len(rows.name) - 10)
-    return boxed(Heading("", rows.name, right, first=rows.first), lines, size)
-
-
-def _at_the_right(said: Sequence[Line], room: int) -> Line:
-    """As many parts as fit; the first one, which goes last, stands at the end."""
-    kept = [part for part in said if part]
-    while kept and width_of(joined(kept[::-1], 9_999)) > room:
-        kept.pop()
-    return joined(kept[::-1], 9_999)
-
-
-def _marked(line: Line, width: int, chosen: bool, *, boxed: bool) -> Line:
-    inner = inner_width(width) if boxed else max(0, width - 1)
-    line, marker = fitted(line, inner), " "
-    if chosen:
-        line, marker = styled(line, "selected"), "▸"
-    if boxed:
-        return inside(line, width, marker)
-    return fitted([Segment(marker, "accent"), *line], width)
 
 
 def _commits(day: Day, cents: Sequence[Decimal], width: int) -> list[Line]:
