@@ -59,6 +59,7 @@ PICTURES = (
     Picture("burn-60x20", (60, 20)),
     Picture("burn-100x8", (100, 8)),
     Picture("explain", (120, 36), ("1", "enter")),
+    Picture("session", (120, 36), ("enter",)),
     Picture("shipped", (120, 36), ("d",)),
     Picture("shipped-80x24", (80, 24), ("d",)),
     Picture("evidence", (80, 24), ("d", "enter")),
@@ -74,7 +75,8 @@ def fed_once(snapshot: Snapshot, theme: str) -> BurnApp:
         post(snapshot)
         return lambda: None
 
-    return BurnApp(feed, Days(demo.ask_day, lambda day: ""), theme=theme)
+    days = Days(demo.ask_day, lambda day: "")
+    return BurnApp(feed, days, demo.Player().ask_why, theme=theme)
 
 
 async def svg_of(picture: Picture) -> str:

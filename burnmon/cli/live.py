@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
     from burnmon.tui.app import BurnApp
+    from burnmon.why import AskWhy
 
     Feed = Callable[[Callable[[Snapshot], None]], Callable[[], None]]
     """Starts posting snapshots; returns what stops it."""
+    Sources = tuple[Feed, AskDay, AskWhy | None]
+    """Where a screen gets its snapshots, days and explanations from."""
 
 _RESET = "\x1b[0m"
 _COLOURS = {
@@ -66,18 +69,27 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
             )
     # The recorded day brings its own zone, unless one was asked for.
     zone = None if args.demo and not args.timezone else settings.zone
-    return _show(settings, *_sources(args, settings), zone)
+    return _show(settings, _sources(args, settings), zone)
 
 
-def _show(settings: Settings, feed: Feed, ask: AskDay, zone: str | None) -> int:
+def _show(settings: Settings, sources: Sources, zone: str | None) -> int:
     from burnmon.cli.review import written
     from burnmon.day import Days
     from burnmon.tui.app import BurnApp
 
-    days = Days(ask, lambda day: written(day, Path.cwd()))
+    feed, ask_day, ask_why = sources
+    days = Days(ask_day, lambda day: written(day, Path.cwd()))
     theme = settings.theme or None
     tmux = bool(os.environ.get("TMUX"))
-    app = BurnApp(feed, days, mouse=settings.mouse, theme=theme, zone=zone, tmux=tmux)
+    app = BurnApp(
+        feed,
+        days,
+        ask_why,
+        mouse=settings.mouse,
+        theme=theme,
+        zone=zone,
+        tmux=tmux,
+    )
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
@@ -107,12 +119,13 @@ def _left_on_signals(app: BurnApp) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _sources(args: Namespace, settings: Settings) -> tuple[Feed, AskDay]:
-    """What posts snapshots, and what answers for days."""
+def _sources(args: Namespace, settings: Settings) -> Sources:
+    """What posts snapshots, and what answers for days and sessions."""
     if args.demo:
         from burnmon import demo
 
-        return demo.feed, demo.ask_day
+        player = demo.Player()
+        return player.feed, demo.ask_day, player.ask_why
     from burnmon.live.feeder import Feeder, utc_now
 
     feeders: list[Feeder] = []
@@ -131,7 +144,7 @@ def _sources(args: Namespace, settings: Settings) -> tuple[Feed, AskDay]:
 
         return end
 
-    return begin, lambda wish, post: feeders[-1].shipper.ask(wish, post)
+    return begin, lambda wish, post: feeders[-1].shipper.ask(wish, post), None
 
 
 def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:

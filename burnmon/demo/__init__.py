@@ -15,8 +15,9 @@ from datetime import date, datetime, timedelta
 
 from burnmon.day import DAY_TAKES, PostDay, Refused, day_named
 from burnmon.demo import day
-from burnmon.demo.script import BUDGETS, START, TODAY, ZONE, instant
+from burnmon.demo.script import BUDGETS, PARTS, START, TODAY, ZONE, instant
 from burnmon.demo.shipped import Recorded
+from burnmon.demo.why import explained
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.shipper import commit_events
 from burnmon.live.snapshot import Health, Place, Snapshot
@@ -29,8 +30,9 @@ from burnmon.usage.budgets import budget_windows
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned
 from burnmon.usage.stretches import Series, stretches
+from burnmon.why import PostWhy
 
-__all__ = ["START", "ZONE", "Recording", "ask_day", "feed", "snapshot"]
+__all__ = ["START", "ZONE", "Player", "Recording", "ask_day", "feed", "snapshot"]
 
 TICK = timedelta(seconds=1)
 PLACES = (
@@ -115,27 +117,55 @@ def ask_day(wish: date | str | None, post: PostDay) -> None:
         post(Recorded(day.requests(), pricing.load(), START).day(found))
 
 
-def feed(post: Callable[[Snapshot], None]) -> Callable[[], None]:
-    """Play the day from ``START`` on, a second per second; returns what ends it.
+class Player:
+    """Plays the day from ``START`` on, a second per second, and explains its sessions.
 
     The thread's timer is the only clock: whatever the machine's says, the demo begins
     at 14:32:07. After an hour all work is done, and only the countdowns go on.
     """
-    ended = threading.Event()
 
-    def play() -> None:
-        recording, now = Recording(), START
-        while True:
-            post(recording.at(now))
-            if ended.wait(TICK.total_seconds()):
-                return
-            now += TICK
+    def __init__(self) -> None:
+        self._now = START
+        self._asked: tuple[str, PostWhy] | None = None
 
-    thread = threading.Thread(target=play, name="demo", daemon=True)
-    thread.start()
+    def feed(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Begin to play; returns what ends it."""
+        ended = threading.Event()
 
-    def stop() -> None:
-        ended.set()
-        thread.join(timeout=2)
+        def play() -> None:
+            recording = Recording()
+            while True:
+                post(recording.at(self._now))
+                self._explain()
+                if ended.wait(TICK.total_seconds()):
+                    return
+                self._now += TICK
 
-    return stop
+        thread = threading.Thread(target=play, name="demo", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            ended.set()
+            thread.join(timeout=2)
+
+        return stop
+
+    def ask_why(self, session_id: str | None, post: PostWhy) -> None:
+        """Answer at once, and again with every snapshot for as long as it is asked."""
+        self._asked = (session_id, post) if session_id else None
+        self._explain()
+
+    def _explain(self) -> None:
+        if self._asked is None:
+            return
+        session_id, post = self._asked
+        parts = [each for each in PARTS if each.session_id == session_id]
+        if parts:
+            post(explained(parts[0], day.requests(), pricing.load(), self._now))
+        else:
+            post(Refused(f"the recording has no session {session_id}"))
+
+
+def feed(post: Callable[[Snapshot], None]) -> Callable[[], None]:
+    """Play the day; returns what ends it."""
+    return Player().feed(post)

@@ -179,6 +179,15 @@ def selected_session(snapshot: Snapshot, view: View) -> SessionRow | None:
     return rows[position(keys, view.session)] if rows else None
 
 
+def about_session(scene: Scene | None, view: View) -> Scene | None:
+    """The scene with the selected session named, if the sessions take the keys."""
+    if scene is None or view.pane != SESSIONS:
+        return None
+    row = selected_session(scene.snapshot, view)
+    named = replace(view, session=row.session_id) if row else None
+    return replace(scene, view=named) if named else None
+
+
 def selected_limit(snapshot: Snapshot, view: View) -> LimitRow | None:
     """The window that keys act on."""
     keys = [limit_key(row) for row in snapshot.limits]

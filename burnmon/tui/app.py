@@ -21,7 +21,14 @@ from textual.widgets import Input
 from burnmon.day import Days
 from burnmon.frame import Scene, View
 from burnmon.frame.explain import copied, explained
-from burnmon.frame.view import PANES, SESSIONS, moved, reordered, with_latest
+from burnmon.frame.view import (
+    PANES,
+    SESSIONS,
+    about_session,
+    moved,
+    reordered,
+    with_latest,
+)
 from burnmon.live.snapshot import Snapshot
 from burnmon.text import local
 from burnmon.tui.driver import quiet_driver
@@ -29,7 +36,9 @@ from burnmon.tui.feed import Feed, SnapshotReady
 from burnmon.tui.keys import BINDINGS, CommonKeys, works
 from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
+from burnmon.tui.session import Session
 from burnmon.tui.shipped import Shipped
+from burnmon.why import AskWhy
 
 
 class BurnApp(CommonKeys, inherit_bindings=False):
@@ -46,6 +55,7 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         self,
         feed: Feed,
         days: Days | None = None,
+        why: AskWhy | None = None,
         *,
         mouse: bool = False,
         theme: str | None = None,
@@ -56,7 +66,8 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         super().__init__(theme, quiet_driver(), tmux)
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
-        self._feed, self._days, self._mouse, self._zone = feed, days, mouse, zone
+        self._feed, self._days, self._why = feed, days, why
+        self._mouse, self._zone = mouse, zone
         self._stop: Callable[[], None] = lambda: None
 
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
@@ -171,6 +182,15 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         if self.scene is not None:
             self.push_screen(Explain(partial(explained, self.scene), self.action_copy))
 
+    def action_open(self) -> None:
+        """Open the screen of the selected session; explain any other row."""
+        opened = about_session(self.scene, self.view)
+        if opened is None or self._why is None:
+            self.action_explain()
+        else:
+            figures, copy = partial(explained, opened), partial(self._copy, opened)
+            self.push_screen(Session(opened.view.session, self._why, figures, copy))
+
     def action_day(self) -> None:
         """Open the screen of the day."""
         if self.scene is not None and self._days is not None:
@@ -180,8 +200,11 @@ class BurnApp(CommonKeys, inherit_bindings=False):
     def action_copy(self) -> None:
         """Copy the selected row through the terminal."""
         if self.scene is not None:
-            self.copy_to_clipboard(copied(self.scene))
-            self.notify("copied", timeout=2)
+            self._copy(self.scene)
+
+    def _copy(self, scene: Scene) -> None:
+        self.copy_to_clipboard(copied(scene))
+        self.notify("copied", timeout=2)
 
     def action_filter(self) -> None:
         """Ask for the words to filter by; the next key is already one of them."""

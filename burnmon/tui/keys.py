@@ -17,6 +17,7 @@ from burnmon.frame.events import nothing_found
 from burnmon.frame.plan import LOW
 from burnmon.frame.segments import Line, Segment, width_of
 from burnmon.frame.view import keys_of, rested
+from burnmon.frame.why_view import WhyScene, turns_of
 from burnmon.tui.lines import Lines
 from burnmon.tui.signals import Signalling
 
@@ -54,7 +55,7 @@ BINDINGS = [
     _unlisted(_key("2", "pane('burn')", "", "go to Burn")),
     _unlisted(_key("3", "pane('sessions')", "", "go to Sessions")),
     _unlisted(_key("4", "pane('events')", "", "go to Events")),
-    _key("enter", "explain", "why", "explain the selected row", "enter"),
+    _key("enter", "open", "why", "why the session burns; other rows: explain", "enter"),
     _key("d", "day", "day", "what the money of the day turned into", "d"),
     _first(
         _key("slash", "filter", "filter", "project, branch, model, title, state", "/")
@@ -99,6 +100,21 @@ DAY_BINDINGS = [
     _key("ctrl+b,pageup", "move(-8)", "", "eight rows up"),
     _key("t", "app.change_theme", "", "choose a theme"),
 ]
+WHY_BINDINGS = [
+    _key("escape", "dismiss", "Burn", "back to Burn", "esc"),
+    _key("j,down", "move(1)", "turn", "next turn, which is older", "j k"),
+    _unlisted(_key("k,up", "move(-1)", "", "the turn before, which is newer")),
+    _key("enter,i", "explain", "explain", "the turn and its figures", "enter"),
+    _key("y", "copy", "copy", "copy the session explained as text", "y"),
+    _key("question_mark", "app.help", "keys", "show or hide this list", "?"),
+    _key("q,ctrl+q", "app.quit", "quit", "end burnmon; agents are not touched", "q"),
+    _key("ctrl+c", "app.interrupt", "", "end burnmon as an interrupted command"),
+    _key("g,home", "move(-9999)", "", "the newest turn"),
+    _key("G,end", "move(9999)", "", "the first turn"),
+    _key("ctrl+f,pagedown", "move(8)", "", "eight turns down"),
+    _key("ctrl+b,pageup", "move(-8)", "", "eight turns up"),
+    _key("t", "app.change_theme", "", "choose a theme"),
+]
 _ALWAYS = 2
 """Keys at the end of the footer that stay when there is room for few."""
 
@@ -141,6 +157,7 @@ def _filtered(scene: Scene) -> bool:
 
 _NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
     "explain": _found,
+    "open": _found,
     "copy": _found,
     "order": _several,
     "reverse": _several,
@@ -173,6 +190,12 @@ def works_on_day(
         "write": day is not None,
         "copy": day is not None,
     }
+    return needs.get(action, True) or None
+
+
+def works_on_session(action: str, scene: WhyScene) -> bool | None:
+    """Whether a key of a session can do anything now; None dims it."""
+    needs = {"move": len(turns_of(scene.why)) > 1, "copy": scene.why is not None}
     return needs.get(action, True) or None
 
 

@@ -1,0 +1,80 @@
+"""Why a session burns as text and as one document: the screen's words, no boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from burnmon.frame.segments import to_text
+from burnmon.frame.session import page
+from burnmon.why import Cause, Parts, Turn, Why
+
+
+def lines(why: Why, width: int) -> Iterator[str]:
+    """The session explained, in lines of at most ``width`` cells."""
+    return (to_text(line) for line in page(why, width))
+
+
+def document(why: Why) -> dict[str, Any]:
+    """The session explained as JSON fields."""
+    return {
+        "agent": why.agent,
+        "session_id": why.session_id,
+        "title": why.title,
+        "project": why.project,
+        "cost_usd": why.parts.cost if _priced(why) else None,
+        "parts_usd": _parts(why.parts) if _priced(why) else None,
+        "subagents_usd": why.subagents if _priced(why) else None,
+        "requests": why.requests,
+        "unpriced_requests": why.unpriced,
+        "unpriced_tokens": why.unpriced_tokens,
+        "cache_read_percent": _percent(why.cache_read),
+        "cache_rebuilt_percent": _percent(why.cache_rebuilt),
+        "sentence": why.sentence,
+        "turns": [_turn(each) for each in why.turns],
+        "causes": [_cause(each) for each in why.causes],
+    }
+
+
+def _priced(whole: Why | Turn) -> bool:
+    """Whether the dollars mean anything: what has no price is null, never 0."""
+    return not whole.unpriced or whole.unpriced < whole.requests
+
+
+def _parts(parts: Parts) -> dict[str, Any]:
+    return parts._asdict()
+
+
+def _percent(part: float | None) -> float | None:
+    return None if part is None else round(part * 100, 2)
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "number": turn.number,
+        "began_at": turn.began_at,
+        "took_seconds": round(turn.took.total_seconds(), 3),
+        "model": turn.model,
+        "cost_usd": turn.parts.cost if _priced(turn) else None,
+        "parts_usd": _parts(turn.parts) if _priced(turn) else None,
+        "subagents_usd": turn.subagents if _priced(turn) else None,
+        "requests": turn.requests,
+        "unpriced_requests": turn.unpriced,
+        "unpriced_tokens": turn.unpriced_tokens,
+        "context_tokens": turn.context,
+        "calls": turn.calls,
+        "marks": turn.marks,
+    }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "kind": cause.kind,
+        "cost_usd": cause.dollars,
+        "times": cause.times,
+        "words": cause.words,
+        "remedy": cause.remedy,
+        "first_at": cause.first_at,
+        "last_at": cause.last_at,
+        "turns": cause.turns,
+    }

@@ -1,0 +1,68 @@
+"""All that is known about one turn of a session, as lines to read."""
+
+from __future__ import annotations
+
+from burnmon.day import in_cents
+from burnmon.frame.explain import Facts, in_two_columns
+from burnmon.frame.segments import Line, Segment
+from burnmon.frame.shipped_cells import counted
+from burnmon.frame.why_cells import dollars, marks_of, unpriced_words
+from burnmon.frame.why_view import turn_cents, turns_of
+from burnmon.text import local, plain, short_model, span, tokens
+from burnmon.why import PART_WORDS, Turn, Why
+
+
+def turn_page(why: Why, turn: Turn, width: int) -> list[Line]:
+    """What it cost and why, ``width`` wide."""
+    title = f"Turn {turn.number}" if turn.number else "Before the first prompt"
+    page: list[Line] = [[Segment(title, "strong accent")], []]
+    return page + in_two_columns([*_facts(why, turn), *_causes(why, turn)], width)
+
+
+def _facts(why: Why, turn: Turn) -> Facts:
+    began = local(turn.began_at, why.zone)
+    calls = f"{counted(turn.requests, 'request')}, {counted(turn.calls, 'tool call')}"
+    facts = [
+        ("began", f"{began:%H:%M:%S}, took {span(turn.took)}"),
+        ("model", plain(short_model(turn.model)) or "unknown"),
+        ("cost", _cost(why, turn)),
+        *_parts(turn),
+        *_subagents(turn),
+        ("asked", calls),
+        ("context", f"{tokens(turn.context)} tokens at its end"),
+    ]
+    if turn.unpriced:
+        said = unpriced_words(turn.unpriced, turn.unpriced_tokens)
+        facts.append(("no price", said))
+    return [*facts, ("marks", marks_of(turn))] if turn.marks else facts
+
+
+def _causes(why: Why, turn: Turn) -> Facts:
+    """What made the session dear, as far as it happened in the turn."""
+    return [
+        ("cause", words)
+        for cause in why.causes
+        if turn.number in cause.turns
+        for words in (plain(cause.words), f"→ {plain(cause.remedy)}")
+    ]
+
+
+def _cost(why: Why, turn: Turn) -> str:
+    """As the list of turns tells it."""
+    of_turn = zip((each.number for each in turns_of(why)), turn_cents(why), strict=True)
+    return dollars(turn.parts.cost, dict(of_turn)[turn.number], turn.unpriced)
+
+
+def _parts(turn: Turn) -> Facts:
+    """The parts, which add up to the cost."""
+    cents = in_cents(turn.parts)
+    parts = zip(PART_WORDS.values(), turn.parts, cents, strict=True)
+    said = [f"{dollars(cost, cent, 0)} {word}" for word, cost, cent in parts if cost]
+    return [("parts", " + ".join(said))] if said else []
+
+
+def _subagents(turn: Turn) -> Facts:
+    if not turn.subagents:
+        return []
+    (cents,) = in_cents([turn.subagents])
+    return [("sub-agents", f"{dollars(turn.subagents, cents, 0)} of it")]
