@@ -151,6 +151,10 @@ class Why:
     @property
     def sentence(self) -> str:
         """The largest cause in one sentence; what is ordinary is said to be."""
+        if not self.requests:
+            return "nothing was asked for yet"
+        if self.unpriced and not self.parts.cost:
+            return "what it cost is unknown: its requests have no price"
         if not self.causes:
             return "nothing unusual: what it cost is what such work costs"
         return self.causes[0].words

@@ -74,11 +74,12 @@ def page(why: Why, width: int) -> list[Line]:
 
 def headline(why: Why, width: int, most: int) -> list[Line]:
     """The largest cause with its dollars, in at most so many lines."""
-    lead = whole_cost(why)
+    told, cost = plain(why.sentence), whole_cost(why)
     if why.causes:
         (cents,) = in_cents([why.causes[0].dollars])
-        lead = f"{dollars(why.causes[0].dollars, cents, 0)} of {lead}"
-    told = f" {lead} · {plain(why.sentence)}"
+        told = f"{dollars(why.causes[0].dollars, cents, 0)} of {cost} · {told}"
+    elif why.parts.cost:
+        told = f"{cost} · {told}"
     lines = wrapped(told, max(8, width - 2)) if width > 20 else [told]
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
@@ -123,10 +124,7 @@ def _bare(scene: WhyScene, why: Why, size: tuple[int, int]) -> list[Line]:
     """Without a box: the sum of the parts, what it is, then the turns."""
     width, height = size
     inner = max(0, width - 1)
-    sums = sum_lines(why, inner)
-    if len(sums) > 1:
-        sums = sum_lines(why, inner, short=True)
-    head = [*sums[:1], *_head(why, inner)][: max(0, height - 2)]
+    head = [*sum_lines(why, inner, 1), *_head(why, inner)][: max(0, height - 2)]
     rows = [indented(line, width) for line in head]
     turns = _turns(scene, why, inner, headed=False)
     room = max(0, height - len(rows))
@@ -142,7 +140,8 @@ def _panes(scene: WhyScene, why: Why, size: tuple[int, int]) -> list[Line]:
     """What it cost, the turns and the causes in one box."""
     width, height = size
     inner = inner_width(width)
-    head = [*_head(why, inner), *_bar(why, inner), *sum_lines(why, inner)]
+    head = [*_head(why, inner), *_bar(why, inner)]
+    head += sum_lines(why, inner, max(1, height - len(head) - 5))
     head = head[: max(1, height - 4)]
     above, room = len(head) + 1, height - len(head) - 1
     below = _height_of_causes(len(why.causes), room)

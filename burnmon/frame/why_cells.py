@@ -12,7 +12,7 @@ from burnmon.day import in_cents
 from burnmon.frame.segments import Line, Segment, columns, fitted, width_of
 from burnmon.frame.shipped_cells import counted
 from burnmon.frame.why_view import turn_cents, turns_of
-from burnmon.text import cells, fit, local, plain, share, span, tokens
+from burnmon.text import cells, clock, fit, plain, share, span, tokens
 from burnmon.why import PART_WORDS, Parts, Turn, Why
 
 GLYPHS = {
@@ -64,28 +64,46 @@ def bar_of(parts: Parts, width: int) -> Line:
     return line
 
 
-def sum_lines(why: Why, width: int, *, short: bool = False) -> list[Line]:
+def sum_lines(why: Why, width: int, most: int = 99) -> list[Line]:
     """Every part with its dollars, added up to the whole, in lines of ``width``.
 
-    ``short`` names each by its first word.
+    Parts are named in fewer words where one would not fit, or not in ``most`` lines.
     """
+    lines: list[Line] = []
+    for words in (99, 1, 0):
+        summed = [*_summands(why, words), *_beside(why)]
+        lines = _packed(summed, width)
+        if len(lines) <= most and all(width_of(each) <= width for each in summed):
+            break
+    return lines[:most]
+
+
+def _summands(why: Why, words: int) -> list[Line]:
+    """The parts, each in at most so many words, and their sum."""
     cents = in_cents(why.parts)
-    words: list[Line] = []
+    said: list[Line] = []
     for name, cost, cent in zip(GLYPHS, why.parts, cents, strict=True):
         if cost:
-            said = PART_WORDS[name].split()[0] if short else PART_WORDS[name]
-            plus = [Segment("+ ", "faint")] if words else []
-            glyph = [Segment(*GLYPHS[name]), Segment(f" {said} ", "dim")]
-            words.append([*plus, *glyph, Segment(dollars(cost, cent, 0))])
-    if words:
-        words.append(_proof(why, sum(cents, Decimal(0))))
+            named = " ".join(PART_WORDS[name].split()[:words])
+            plus = [Segment("+ ", "faint")] if said else []
+            glyph = [
+                Segment(*GLYPHS[name]),
+                Segment(f" {named} ".rstrip() + " ", "dim"),
+            ]
+            said.append([*plus, *glyph, Segment(dollars(cost, cent, 0))])
+    return [*said, _proof(why, sum(cents, Decimal(0)))] if said else []
+
+
+def _beside(why: Why) -> list[Line]:
+    """What is in no dollars, and what would be a bug."""
+    found: list[Line] = []
     if why.unpriced:
         known = unpriced_words(why.unpriced, why.unpriced_tokens)
-        words.append([Segment("+ " * bool(words) + known, "attention")])
+        found.append([Segment("+ " * bool(why.parts.cost) + known, "attention")])
     if not why.adds_up:
         bug = "the turns are not the whole, which is a bug"
-        words.append([Segment(bug, "alarm")])
-    return _packed(words, width)
+        found.append([Segment(bug, "alarm")])
+    return found
 
 
 def _proof(why: Why, total: Decimal) -> Line:
@@ -106,85 +124,104 @@ def _packed(words: Iterable[Line], width: int) -> list[Line]:
 
 class _Column(NamedTuple):
     name: str
-    width: int
-    """Cells; negative sets it to the right."""
-    from_width: int
-    """Cells of a whole line from which there is room for it."""
-    plain: bool
-    """It explains itself, without its name above it."""
+    right: bool = False
+    headed: bool = False
+    """It explains itself only with its name above it."""
 
 
-_COLUMNS = (
-    _Column("turn", -4, 0, True),
-    _Column("at", 5, 26, True),
-    _Column("took", -6, 74, True),
-    _Column("cost", -8, 0, True),
-    _Column("", 0, 34, True),
-    _Column("context", -7, 54, False),
-    _Column("requests", -8, 68, False),
-    _Column("calls", -5, 84, False),
-    _Column("what happened", 0, 44, True),
-)
-_BAR, _MARKS = 4, 8
+_COLUMNS = {
+    "number": _Column("turn", right=True),
+    "at": _Column("at"),
+    "took": _Column("took", right=True),
+    "cost": _Column("cost", right=True),
+    "bar": _Column(""),
+    "context": _Column("context", right=True, headed=True),
+    "requests": _Column("requests", right=True, headed=True),
+    "calls": _Column("calls", right=True, headed=True),
+    "marks": _Column("marks"),
+}
+_DROPPED = ("calls", "requests", "took", "context", "marks", "bar", "at")
+"""Columns in the order in which they give way to the others."""
+_LONGEST_BAR, _LEAST_BAR, _LEAST_MARKS = 40, 10, 16
+
+Cells = dict[str, Segment]
 
 
 def turn_lines(why: Why, width: int, *, headed: bool) -> list[Line]:
     """The turns, newest first, one a line; ``headed``: the columns' names above."""
-    shown = [e for e in _COLUMNS if width >= e.from_width and (headed or e.plain)]
-    bar, marks = _shares(shown, width)
-    dearest = max((turn.parts.cost for turn in why.turns), default=Decimal(0))
-    lines = [_line(shown, [Segment(e.name, "dim") for e in _COLUMNS], [], (bar, marks))]
-    for turn, cents in zip(turns_of(why), turn_cents(why), strict=True):
-        part = turn.parts.cost / dearest if dearest else Decimal(0)
-        drawn = bar_of(turn.parts, max(1, round(part * bar)) if bar else 0)
-        lines.append(_line(shown, _cells(why, turn, cents), drawn, (bar, marks)))
-    return [fitted(line, width) for line in lines[not headed :]]
+    rows = [
+        _cells(why, *each) for each in zip(turns_of(why), turn_cents(why), strict=True)
+    ]
+    if headed:
+        names = {key: Segment(each.name, "dim") for key, each in _COLUMNS.items()}
+        rows.insert(0, names)
+    widths = _widths(rows, width, headed=headed)
+    bars = [*([[]] * headed), *_bars(why, widths.get("bar", 0))]
+    lines = [_line(*each, widths) for each in zip(rows, bars, strict=True)]
+    return [fitted(line, width) for line in lines]
 
 
-def _shares(shown: Sequence[_Column], width: int) -> tuple[int, int]:
-    """Cells for the bar, and for the words of what happened."""
-    places = {_COLUMNS.index(each) for each in shown}
-    left = width - sum(abs(each.width) for each in shown) - 2 * (len(shown) - 1)
-    if _MARKS not in places:
-        return (max(0, min(_LONGEST_BAR, left)) if _BAR in places else 0), 0
-    bar = max(0, min(_LONGEST_BAR, left * 3 // 5))
-    return bar, left - bar
+def _widths(rows: Sequence[Cells], width: int, *, headed: bool) -> dict[str, int]:
+    """Cells of every column that has room, as narrow as what stands in it."""
+    widths = {
+        key: max(cells(row[key].text) for row in rows)
+        for key, column in _COLUMNS.items()
+        if headed or not column.headed
+    }
+    marks = widths["marks"]
+    widths |= {"bar": _LEAST_BAR, "marks": min(marks, _LEAST_MARKS)}
+    for key in _DROPPED:
+        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+            widths.pop(key, None)
+    left = width - sum(widths.values()) - 2 * (len(widths) - 1)
+    if "marks" in widths:
+        more = min(marks - widths["marks"], left * 2 // 3)
+        widths["marks"] += max(0, more)
+        left -= max(0, more)
+    if "bar" in widths:
+        widths["bar"] = min(_LONGEST_BAR, _LEAST_BAR + max(0, left))
+    return widths
 
 
-def _line(
-    shown: Sequence[_Column],
-    words: Sequence[Segment],
-    drawn: Line,
-    shares: tuple[int, int],
-) -> Line:
+def _bars(why: Why, width: int) -> list[Line]:
+    """Of every turn its parts, as long as its share of the dearest turn."""
+    turns = turns_of(why)
+    dearest = max((turn.parts.cost for turn in turns), default=Decimal(0)) or 1
+    shares = [turn.parts.cost / dearest for turn in turns]
+    return [
+        bar_of(turn.parts, max(1, round(part * width)) if width else 0)
+        for turn, part in zip(turns, shares, strict=True)
+    ]
+
+
+def _line(row: Cells, drawn: Line, widths: dict[str, int]) -> Line:
     """One line of the table: words in their columns, the bar in its own."""
-    bar, marks = shares
     line: Line = []
-    for place, (column, word) in enumerate(zip(_COLUMNS, words, strict=True)):
-        if column not in shown:
-            continue
+    for key, width in widths.items():
         line += [Segment("  ")] if line else []
-        if place == _BAR:
-            line += fitted(drawn, bar)
+        if key == "bar":
+            line += fitted(drawn, width)
         else:
-            line += columns([(word, column.width or marks)])
+            right = -1 if _COLUMNS[key].right else 1
+            line += columns([(row[key], right * width)])
     return line
 
 
-def _cells(why: Why, turn: Turn, cents: Decimal) -> list[Segment]:
+def _cells(why: Why, turn: Turn, cents: Decimal) -> Cells:
     cost = dollars(turn.parts.cost, cents, turn.unpriced)
     took = "–" if turn.took <= timedelta(0) else span(turn.took)
-    return [
-        Segment(f"#{turn.number}", "dim"),
-        Segment(f"{local(turn.began_at, why.zone):%H:%M}", "dim"),
-        Segment(took, "dim"),
-        Segment(cost, "attention" if cost == "unknown" else "strong"),
-        Segment(""),
-        Segment(tokens(turn.context)),
-        Segment(f"{turn.requests:,}"),
-        Segment(f"{turn.calls:,}"),
-        Segment(marks_of(turn), "attention" if turn.marks else "dim"),
-    ]
+    newest = why.turns[-1].began_at
+    return {
+        "number": Segment(f"#{turn.number}", "dim"),
+        "at": Segment(clock(turn.began_at, why.zone, newest), "dim"),
+        "took": Segment(took, "dim"),
+        "cost": Segment(cost, "attention" if cost == "unknown" else "strong"),
+        "bar": Segment(""),
+        "context": Segment(tokens(turn.context)),
+        "requests": Segment(f"{turn.requests:,}"),
+        "calls": Segment(f"{turn.calls:,}"),
+        "marks": Segment(marks_of(turn), "attention" if turn.unpriced else ""),
+    }
 
 
 def marks_of(turn: Turn) -> str:

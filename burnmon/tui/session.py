@@ -64,7 +64,7 @@ class Session(ModalScreen[None], inherit_bindings=False):
     def __init__(
         self, session_id: str, ask: AskWhy, figures: Draw, copy: Callable[[], None]
     ) -> None:
-        """``figures`` draws where the figures of its row come from, ``copy`` takes it."""
+        """``figures`` draws where its figures come from; ``copy`` takes them."""
         super().__init__()
         self._session_id, self._ask = session_id, ask
         self._figures, self._copy_figures = figures, copy
