@@ -28,6 +28,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.records import BUDGET, Forecast, SessionState, Window
+from burnmon.why import Cause, Parts, Turn, Why
 
 NOW = datetime(2026, 11, 17, 13, 32, 7, tzinfo=UTC)
 """A Tuesday, 14:32:07 in Berlin."""
@@ -600,3 +601,84 @@ def day(**other: Any) -> Day:
 def empty_day() -> Day:
     """A Tuesday on which nothing happened."""
     return Day(NOW.date(), ZONE, Spent(), (), (), {}, Asked(), None)
+
+
+def turn(number: int, cents: tuple[str, str, str, str, str], **other: Any) -> Turn:
+    """A turn of six minutes; ``cents``: what its parts cost, in dollars."""
+    made = Turn(
+        number=number,
+        began_at=NOW - minutes(10 * (8 - number)),
+        took=minutes(6),
+        parts=Parts(*map(Decimal, cents)),
+        subagents=Decimal(0),
+        requests=20,
+        unpriced=0,
+        context=20_000 * number,
+        model="claude-opus-5-20261001",
+        calls=18,
+    )
+    return replace(made, **other)
+
+
+def turns() -> tuple[Turn, ...]:
+    """Seven turns with everything that may happen in one."""
+    return (
+        turn(0, ("0.104", "0", "0.21", "0.08", "0")),
+        turn(1, ("0.336", "0", "0.412", "0.3", "0.01")),
+        turn(2, ("0.41", "0", "0.0933", "0.44", "0"), marks=("3 agents",)),
+        turn(3, ("0.05", "1.7033", "0.06", "0.12", "0"), marks=("cold",)),
+        turn(4, ("0.3", "0", "0.001", "0.002", "0"), marks=("refused", "compacted")),
+        turn(5, ("0", "0", "0.0001", "0", "0"), took=timedelta(0), calls=0),
+        turn(6, ("0.2", "1.4033", "0.04", "0.66", "0"), marks=("cold", "switched")),
+    )
+
+
+def causes() -> tuple[Cause, ...]:
+    """Two that overlap."""
+    at = NOW - minutes(50), NOW - minutes(20)
+    cold = "the cache went cold 2 times, after pauses of 1 h 12 and 34 m"
+    fanned = "3 sub-agents read the same files"
+    return (
+        Cause("cold_cache", Decimal("3.1066"), 2, cold, "go on sooner", *at, (3, 6)),
+        Cause("fan_out", Decimal("0.4"), 1, fanned, "ask for fewer", *at, (2,)),
+    )
+
+
+def why(**other: Any) -> Why:
+    """A session that burns since its cache went cold."""
+    shown = turns()
+    parts = Parts()
+    for each in shown:
+        parts = parts.plus(each.parts)
+    made = Why(
+        agent="claude",
+        session_id="id-api",
+        title="Merge stale limit echoes",
+        project="/code/api",
+        parts=parts,
+        subagents=Decimal("0.4"),
+        requests=140,
+        unpriced=0,
+        turns=shown,
+        causes=causes(),
+        cache_read=0.964,
+        cache_rebuilt=0.019,
+        zone=ZONE,
+    )
+    return replace(made, **other)
+
+
+def why_nothing() -> Why:
+    """A session that has asked for nothing yet."""
+    nothing: dict[str, Any] = {"turns": (), "causes": (), "requests": 0}
+    unknown = {"cache_read": None, "cache_rebuilt": None}
+    return why(parts=Parts(), subagents=Decimal(0), **nothing, **unknown)
+
+
+def why_unpriced() -> Why:
+    """A session whose model has no price."""
+    free = ("0", "0", "0", "0", "0")
+    one = turn(1, free, unpriced=20, unpriced_tokens=340_000)
+    unknown: dict[str, Any] = {"unpriced": 20, "unpriced_tokens": 340_000}
+    nothing = {"parts": Parts(), "subagents": Decimal(0), "causes": ()}
+    return why(turns=(one,), requests=20, **nothing, **unknown)

@@ -20,7 +20,8 @@ from burnmon.config import KEYS
 from burnmon.day import GROUPS, Day, DayAnswer, Refused, Spent
 from burnmon.frame import once
 from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
-from burnmon.tui.keys import BINDINGS, DAY_BINDINGS
+from burnmon.tui.keys import BINDINGS, DAY_BINDINGS, WHY_BINDINGS
+from burnmon.why import Why, WhyAnswer
 
 README = Path(__file__).parent.parent / "README.md"
 KEY_NAMES = {
@@ -251,6 +252,59 @@ def test_a_commit_appears(shown: Snapshot) -> None:
     assert after_it[0].cost
 
 
+def explained(session_id: str) -> WhyAnswer:
+    """What the demo answers for a session."""
+    found: list[WhyAnswer] = []
+    demo.Player().ask_why(session_id, found.append)
+    (answer,) = found
+    return answer
+
+
+def test_sessions_explained(shown: Snapshot) -> None:
+    """Parts, and turns, of every session add up to what Burn shows, to the digit."""
+    for session in shown.sessions:
+        why = explained(session.session_id)
+        assert isinstance(why, Why)
+        assert why.adds_up
+        assert why.turns
+        assert why.requests == session.requests
+        assert why.unpriced == session.unpriced_requests
+        assert why.parts.cost == (session.cost or 0)
+
+
+def test_causes_of_the_demo(shown: Snapshot) -> None:
+    """One session has a cause in its sub-agents, one in a cold cache, one has none."""
+    why = {each.project: explained(each.session_id) for each in shown.sessions}
+    kinds = {
+        project: [cause.kind for cause in each.causes]
+        for project, each in why.items()
+        if isinstance(each, Why)
+    }
+    assert kinds["api"] == ["fan_out"]
+    assert kinds["billing"] == ["cold_cache"]
+    assert kinds["web"] == []
+
+
+def test_no_such_session() -> None:
+    """A session that was not recorded is refused."""
+    assert isinstance(explained("nosuch"), Refused)
+
+
+def test_a_session_is_kept_fresh() -> None:
+    """A session is explained anew with every snapshot, until nobody asks."""
+    player, answers = demo.Player(), list[WhyAnswer]()
+    second = threading.Event()
+    player.ask_why(demo.snapshot().sessions[0].session_id, answers.append)
+    stop = player.feed(lambda snapshot: second.set())
+    assert second.wait(20)
+    stop()
+    assert len(answers) > 1
+    player.ask_why(None, answers.append)
+    told = len(answers)
+    player.feed(lambda snapshot: None)()
+    assert len(answers) == told
+
+
 def test_deterministic(shown: Snapshot) -> None:
     """Two machines at the same instant show the same picture."""
     again = demo.snapshot()
@@ -326,6 +380,14 @@ def test_readme_keys_of_the_day() -> None:
     table = section("Shipped").split("| key | does |")[1]
     told = re.findall(r"`([^`]+)`", first_cells(f"| key | does |{table}"))
     keys = [key for binding in DAY_BINDINGS for key in binding.key.split(",")]
+    assert sorted(told) == sorted(KEY_NAMES.get(key, key) for key in keys)
+
+
+def test_readme_keys_of_the_session() -> None:
+    """So does the table of the screen of a session."""
+    table = section("Session").split("| key | does |")[1]
+    told = re.findall(r"`([^`]+)`", first_cells(f"| key | does |{table}"))
+    keys = [key for binding in WHY_BINDINGS for key in binding.key.split(",")]
     assert sorted(told) == sorted(KEY_NAMES.get(key, key) for key in keys)
 
 

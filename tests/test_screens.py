@@ -17,6 +17,7 @@ from burnmon.live.snapshot import Snapshot
 from burnmon.tui.app import BurnApp
 from burnmon.tui.feed import Post
 from burnmon.tui.theme import BURNMON
+from burnmon.why import PostWhy, WhyAnswer
 
 _SUPERFLUOUS = (
     r"<clipPath id=\"[^\"]*-line-.*?</clipPath>\s*",
@@ -44,8 +45,10 @@ class Lean(BurnApp):
         return svg.replace("&#160;", "\xa0")
 
 
-def showing(snapshot: Snapshot, answer: DayAnswer | None = None) -> BurnApp:
-    """The live screen, fed with one snapshot, and one answer to any day."""
+def showing(
+    snapshot: Snapshot, answer: DayAnswer | None = None, why: WhyAnswer | None = None
+) -> BurnApp:
+    """The live screen, fed with one snapshot, and one answer to each question."""
 
     def feed(post: Post) -> Callable[[], None]:
         post(snapshot)
@@ -55,7 +58,12 @@ def showing(snapshot: Snapshot, answer: DayAnswer | None = None) -> BurnApp:
         if wish is not None and answer is not None:
             post(answer)
 
-    return Lean(feed, Days(ask, lambda day: "burnmon.md"), theme="burnmon")
+    def ask_why(session_id: str | None, post: PostWhy) -> None:
+        if session_id and why is not None:
+            post(why)
+
+    days = Days(ask, lambda day: "burnmon.md")
+    return Lean(feed, days, ask_why if why else None, theme="burnmon")
 
 
 SIZES = {
@@ -130,3 +138,10 @@ def test_days(snap_compare: Any, answer: DayAnswer, keys: list[str]) -> None:
     """Every state of a day says in words what it is."""
     app = showing(example.snapshot(), answer)
     assert snap_compare(app, press=keys, terminal_size=(100, 30))
+
+
+@pytest.mark.parametrize("size", list(SIZES.values())[1:4], ids=list(SIZES)[1:4])
+def test_session(snap_compare: Any, size: tuple[int, int]) -> None:
+    """At every size the cause comes first, then the parts that add up, then turns."""
+    app = showing(example.snapshot(), why=example.why())
+    assert snap_compare(app, press=["enter"], terminal_size=size)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate, chain
 from random import Random
 
@@ -32,6 +33,7 @@ HOUR, FIVE_MINUTES = timedelta(hours=1), timedelta(minutes=5)
 _PAST_READINGS = 40
 
 
+@cache  # whoever explains a session asks for them every second
 def requests() -> tuple[Request, ...]:
     """Every request of the week and the day, by time."""
     made = chain.from_iterable(map(_of_part, PARTS))

@@ -25,8 +25,7 @@ def _facts(why: Why, turn: Turn) -> Facts:
     facts = [
         ("began", f"{began:%H:%M:%S}, took {span(turn.took)}"),
         ("model", plain(short_model(turn.model)) or "unknown"),
-        ("cost", _cost(why, turn)),
-        *_parts(turn),
+        *_cost(why, turn),
         *_subagents(turn),
         ("asked", calls),
         ("context", f"{tokens(turn.context)} tokens at its end"),
@@ -47,18 +46,17 @@ def _causes(why: Why, turn: Turn) -> Facts:
     ]
 
 
-def _cost(why: Why, turn: Turn) -> str:
-    """As the list of turns tells it."""
+def _cost(why: Why, turn: Turn) -> Facts:
+    """What the list of turns tells, and the parts, which add up to it."""
     of_turn = zip((each.number for each in turns_of(why)), turn_cents(why), strict=True)
-    return dollars(turn.parts.cost, dict(of_turn)[turn.number], turn.unpriced)
-
-
-def _parts(turn: Turn) -> Facts:
-    """The parts, which add up to the cost."""
+    whole = dict(of_turn)[turn.number]
+    facts = [("cost", dollars(turn.parts.cost, whole, turn.unpriced))]
     cents = in_cents(turn.parts)
+    # The list rounds turns together, so that one may differ from its parts by a cent.
+    cents[turn.parts.index(max(turn.parts))] += whole - sum(cents)
     parts = zip(PART_WORDS.values(), turn.parts, cents, strict=True)
     said = [f"{dollars(cost, cent, 0)} {word}" for word, cost, cent in parts if cost]
-    return [("parts", " + ".join(said))] if said else []
+    return [*facts, ("parts", " + ".join(said))] if said else facts
 
 
 def _subagents(turn: Turn) -> Facts:

@@ -55,7 +55,8 @@ def bar_of(parts: Parts, width: int) -> Line:
     """The parts as one bar of exactly ``width`` cells; nothing where all are free."""
     if width < 1 or not parts.cost:
         return []
-    ends = [round(each / parts.cost * width) for each in accumulate(parts)]
+    scale = width / float(parts.cost)
+    ends = [round(each * scale) for each in accumulate(map(float, parts))]
     line = []
     for name, begin, end in zip(GLYPHS, [0, *ends], ends, strict=False):
         glyph, style = GLYPHS[name]
