@@ -145,6 +145,8 @@ def _panes(scene: WhyScene, why: Why, size: tuple[int, int]) -> list[Line]:
     head = head[: max(1, height - 4)]
     above, room = len(head) + 1, height - len(head) - 1
     below = _height_of_causes(len(why.causes), room)
+    if below:
+        below = max(below, room - len(why.turns) - 2)
     right = reading(scene.waits) if scene.waits else []
     rows = [inside(line, width) for line in head]
     heading = Heading("", "Session", right, first=True)

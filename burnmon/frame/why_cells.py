@@ -47,8 +47,10 @@ def unpriced_words(requests: int, count: int) -> str:
 def cache_words(why: Why) -> list[str]:
     """How much of the input came from a cache, and how much was written again."""
     figures = ((why.cache_read, "read"), (why.cache_rebuilt, "rebuilt"))
-    known = [f"{share(part, fine=True)} {word}" for part, word in figures if part]
-    return [f"cache {' · '.join(known)}"] if known else []
+    known = [
+        f"{share(part, fine=True)} {word}" for part, word in figures if part is not None
+    ]
+    return [f"cache {known[0]}", *known[1:]] if known else []
 
 
 def bar_of(parts: Parts, width: int) -> Line:

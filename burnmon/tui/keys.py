@@ -55,7 +55,7 @@ BINDINGS = [
     _unlisted(_key("2", "pane('burn')", "", "go to Burn")),
     _unlisted(_key("3", "pane('sessions')", "", "go to Sessions")),
     _unlisted(_key("4", "pane('events')", "", "go to Events")),
-    _key("enter", "open", "why", "why the session burns; other rows: explain", "enter"),
+    _key("enter", "open", "why", "a session burns; other rows: explain", "enter"),
     _key("d", "day", "day", "what the money of the day turned into", "d"),
     _first(
         _key("slash", "filter", "filter", "project, branch, model, title, state", "/")
