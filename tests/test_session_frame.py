@@ -96,6 +96,9 @@ def test_first_line() -> None:
     """The first line is the dearest cause, with its dollars of all dollars."""
     first = drawn(example.why(), 120, 36)[0]
     assert "$3.11 of $6.94 · the cache went cold 2 times" in first
+    said = replace(example.causes()[0], words="2 pauses cost $3.11 in all")
+    first = drawn(example.why(causes=(said,)), 120, 36)[0]
+    assert "2 pauses cost $3.11 of $6.94 in all" in first
     calm = drawn(example.why(causes=()), 120, 36)[0]
     assert "$6.94 · nothing unusual" in calm
 
@@ -215,7 +218,7 @@ def test_selection_is_in_sight() -> None:
     for number in (1, 250, 500):
         shown = drawn(many(500), 80, 24, number)
         assert f"#{number} " in row(shown, "▸")
-        assert any("context" in line and "marks" in line for line in shown)
+        assert any("context" in line and "requests" in line for line in shown)
 
 
 def test_selection() -> None:

@@ -17,7 +17,7 @@ from burnmon.day import DAY_TAKES, PostDay, Refused, day_named
 from burnmon.demo import day
 from burnmon.demo.script import BUDGETS, PARTS, START, TODAY, ZONE, instant
 from burnmon.demo.shipped import Recorded
-from burnmon.demo.why import explained
+from burnmon.demo.why import explained_part
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.shipper import commit_events
 from burnmon.live.snapshot import Health, Place, Snapshot
@@ -161,7 +161,8 @@ class Player:
         session_id, post = self._asked
         parts = [each for each in PARTS if each.session_id == session_id]
         if parts:
-            post(explained(parts[0], day.requests(), pricing.load(), self._now))
+            why = explained_part(parts[0], day.requests(), pricing.load(), self._now)
+            post(why)
         else:
             post(Refused(f"the recording has no session {session_id}"))
 

@@ -74,18 +74,27 @@ def page(why: Why, width: int) -> list[Line]:
 
 def headline(why: Why, width: int, most: int) -> list[Line]:
     """The largest cause with its dollars, in at most so many lines."""
-    told, cost = plain(why.sentence), whole_cost(why)
-    if why.causes:
-        (cents,) = in_cents([why.causes[0].dollars])
-        told = f"{dollars(why.causes[0].dollars, cents, 0)} of {cost} · {told}"
-    elif why.parts.cost:
-        told = f"{cost} · {told}"
-    lines = wrapped(told, max(8, width - 2)) if width > 20 else [told]
+    room = max(1, width - 2)
+    lines = wrapped(_answer(why), room) if width > 20 else [_answer(why)]
+    if len(lines) > most and why.causes:
+        lines = wrapped(_answer(why, first=True), room)
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
     drawn = [fit(each.strip(), max(0, width - 2)) for each in lines]
     style = "strong attention" if why.causes else "strong"
     return [indented([Segment(each, style)], width) for each in drawn]
+
+
+def _answer(why: Why, *, first: bool = False) -> str:
+    """The sentence with its dollars; ``first``: they come first, not to be cut off."""
+    told, cost = plain(why.sentence), whole_cost(why)
+    if not why.causes:
+        return f"{cost} · {told}" if why.parts.cost else told
+    (cents,) = in_cents([why.causes[0].dollars])
+    dear = dollars(why.causes[0].dollars, cents, 0)
+    if f"cost {dear}" in told and not first:
+        return told.replace(f"cost {dear}", f"cost {dear} of {cost}", 1)
+    return f"{dear} of {cost} · {told}"
 
 
 def _head(why: Why, width: int) -> list[Line]:

@@ -21,13 +21,15 @@ def turn_page(why: Why, turn: Turn, width: int) -> list[Line]:
 
 def _facts(why: Why, turn: Turn) -> Facts:
     began = local(turn.began_at, why.zone)
-    calls = f"{counted(turn.requests, 'request')}, {counted(turn.calls, 'tool call')}"
+    asked = counted(turn.requests, "request")
+    if turn.calls:
+        asked += f", {counted(turn.calls, 'tool call')}"
     facts = [
         ("began", f"{began:%H:%M:%S}, took {span(turn.took)}"),
         ("model", plain(short_model(turn.model)) or "unknown"),
         *_cost(why, turn),
         *_subagents(turn),
-        ("asked", calls),
+        ("asked", asked),
         ("context", f"{tokens(turn.context)} tokens at its end"),
     ]
     if turn.unpriced:

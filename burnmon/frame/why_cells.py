@@ -48,7 +48,9 @@ def cache_words(why: Why) -> list[str]:
     """How much of the input came from a cache, and how much was written again."""
     figures = ((why.cache_read, "read"), (why.cache_rebuilt, "rebuilt"))
     known = [
-        f"{share(part, fine=True)} {word}" for part, word in figures if part is not None
+        f"{share(part, fine=part > 0)} {word}"
+        for part, word in figures
+        if part is not None
     ]
     return [f"cache {known[0]}", *known[1:]] if known else []
 
@@ -158,13 +160,25 @@ def turn_lines(why: Why, width: int, *, headed: bool) -> list[Line]:
     if headed:
         names = {key: Segment(each.name, "dim") for key, each in _COLUMNS.items()}
         rows.insert(0, names)
-    widths = _widths(rows, width, headed=headed)
+    widths = _widths(rows, width, headed=headed, empty=_empty(why))
     bars = [*([[]] * headed), *_bars(why, widths.get("bar", 0))]
     lines = [_line(*each, widths) for each in zip(rows, bars, strict=True)]
     return [fitted(line, width) for line in lines]
 
 
-def _widths(rows: Sequence[Cells], width: int, *, headed: bool) -> dict[str, int]:
+def _empty(why: Why) -> list[str]:
+    """Columns in which no turn has anything to show."""
+    known = {
+        "calls": any(turn.calls for turn in why.turns),
+        "bar": bool(why.parts.cost),
+        "marks": any(marks_of(turn) for turn in why.turns),
+    }
+    return [key for key, shown in known.items() if not shown]
+
+
+def _widths(
+    rows: Sequence[Cells], width: int, *, headed: bool, empty: Sequence[str]
+) -> dict[str, int]:
     """Cells of every column that has room, as narrow as what stands in it."""
     widths = {
         key: max(cells(row[key].text) for row in rows)
@@ -173,6 +187,8 @@ def _widths(rows: Sequence[Cells], width: int, *, headed: bool) -> dict[str, int
     }
     marks = widths["marks"]
     widths |= {"bar": _LEAST_BAR, "marks": min(marks, _LEAST_MARKS)}
+    for key in empty:
+        widths.pop(key, None)
     for key in _DROPPED:
         if sum(widths.values()) + 2 * (len(widths) - 1) > width:
             widths.pop(key, None)

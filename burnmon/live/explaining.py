@@ -35,7 +35,7 @@ class Explaining:
         told = self._told(requests, marks)
         title = self._ledger.titles([session_id]).get(session_id, "")
         own = [each for each in requests if not each.subagent] or requests
-        return _why(told, causes(told), (session_id, title, own[-1].project))
+        return explained(told, causes(told), (session_id, title, own[-1].project))
 
     def day(self, start: datetime, end: datetime) -> Why:
         """All sessions of a span, with the causes of the span in each."""
@@ -52,7 +52,7 @@ class Explaining:
             _during(self._told(by_session[name], marks[name]), start) for name in names
         ]
         every = Told([each for some in told for each in some.broken], ())
-        return _why(every, _together(map(causes, told)), ("", "", ""), whole=False)
+        return explained(every, _together(map(causes, told)), ("", "", ""), whole=False)
 
     def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
         return Told(broken_down(requests, marks, self._rate), marks_of(marks, "prompt"))
@@ -75,12 +75,13 @@ def _together(found: Iterable[Sequence[Cause]]) -> tuple[Cause, ...]:
     return tuple(sorted(every, key=lambda each: -each.dollars))
 
 
-def _why(
+def explained(
     told: Told,
     found: Sequence[Cause],
     of: tuple[str, str, str],
     whole: bool = True,
 ) -> Why:
+    """The facts and their causes put together; ``of``: id, title and project."""
     broken: Sequence[Broken] = told.broken
     requests = [each.request for each in broken]
     prompt = sum(each.usage.prompt for each in requests)
@@ -100,4 +101,5 @@ def _why(
         tuple(found),
         sum(each.usage.cache_read for each in requests) / prompt if prompt else None,
         sum(each.rebuilt for each in broken) / prompt if prompt else None,
+        sum(each.request.usage.total for each in broken if not each.priced),
     )

@@ -79,6 +79,7 @@ def _turn(number: int, prompts: Sequence[datetime], some: Sequence[Broken]) -> T
         own[-1].usage.prompt if own else 0,
         own[-1].model if own else some[-1].request.model,
         marks=tuple(marks),
+        unpriced_tokens=sum(e.request.usage.total for e in some if not e.priced),
     )
 
 
