@@ -58,18 +58,15 @@ Kind = Literal[
     "context_growth",
     "fan_out",
     "repetition",
+    "polling",
     "failing",
-    "refused",
-    "retries",
-    "small_turns",
 ]
 """cold_cache: a pause outlived the cache; model_switch: another model has another
 cache; compaction: the context was replaced by a summary; broken_cache: it was written
-again without a reason that is recorded; context_growth: each request carries more than
-twice what the session's median one did; fan_out: sub-agents; repetition: the same call
-again and again without an edit in between; failing: calls that failed one after the
-other; refused: edits that the person refused, and interruptions; retries: the vendor
-did not answer; small_turns: a dear model for turns that wrote next to nothing."""
+again without a reason that is recorded; context_growth: requests carry more than twice
+the context of the first turn; fan_out: sub-agents; repetition: the same call again and
+again without an edit in between; polling: so too, to wait; failing: calls that failed
+one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

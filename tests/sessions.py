@@ -291,6 +291,16 @@ def read(settings: Settings) -> Ledger:
     return ledger
 
 
+def absorb(settings: Settings) -> None:
+    """Bring the ledger of some settings up to date, as the feeder does."""
+    with Ledger(settings.ledger_file) as ledger:
+        sweep = Sweep(ledger, settings.roots)
+        for _ in sweep.absorb(sweep.look()):
+            pass
+        for _ in gather(ledger, behind(ledger)):
+            pass
+
+
 def reckon(
     home: Path,
     only: Repository | None = None,

@@ -11,13 +11,11 @@ from queue import Queue
 import pytest
 from example import commit, spent
 from repos import ADA, BEGIN, Repo, code
-from sessions import EACH, Claude, settings_in
+from sessions import EACH, Claude, absorb, settings_in
 
 from burnmon.config import Settings
 from burnmon.day import Day, DayAnswer, Reading, Refused
-from burnmon.live.gathering import behind, gather
 from burnmon.live.shipper import Making, Shipper, commit_events
-from burnmon.live.sweep import Sweep
 from burnmon.usage.ledger import Ledger
 
 T = BEGIN + 3600
@@ -45,16 +43,6 @@ def session(tmp_path: Path, repo: Repo) -> Claude:
     made = Claude(tmp_path / "home", "S1", repo.path)
     made.write(repo.path / "new.py", code(*range(5), word="telling"), T)
     return made
-
-
-def absorb(settings: Settings) -> None:
-    """What the feeder does."""
-    with Ledger(settings.ledger_file) as ledger:
-        sweep = Sweep(ledger, settings.roots)
-        for _ in sweep.absorb(sweep.look()):
-            pass
-        for _ in gather(ledger, behind(ledger)):
-            pass
 
 
 @pytest.fixture

@@ -287,6 +287,22 @@ COMMANDS = {
         "totals: {cost_usd, linked_usd, unlinked_usd, requests, unpriced_requests,\n"
         "tokens}, notes",
     ),
+    "why": Command(
+        "burnmon.cli.why:run",
+        "where a session's dollars went, and what made it dear",
+        ("burnmon why", "burnmon why 0cf3db51", "burnmon why 0cf3db51 --json"),
+        more="SESSION is the beginning of a session's id; without it the newest.\n"
+        "The parts add up to the cost. A cause is told if it is a tenth of it.",
+        json="agent, session_id, title, project, cost_usd,\n"
+        "parts_usd: {carried, rebuilt, added, output, searches}, subagents_usd,\n"
+        "requests, unpriced_requests, unpriced_tokens, cache_read_percent,\n"
+        "cache_rebuilt_percent, sentence,\n"
+        "turns: [{number, began_at, took_seconds, model, cost_usd, parts_usd,\n"
+        "subagents_usd, requests, unpriced_requests, unpriced_tokens,\n"
+        "context_tokens, calls, marks}],\n"
+        "causes: [{kind, cost_usd, times, words, remedy, first_at, last_at, turns}]",
+        operand="SESSION",
+    ),
     "prices": Command(
         "burnmon.cli.prices:run",
         "the price table in force, its date and source",

@@ -144,7 +144,11 @@ def _sources(args: Namespace, settings: Settings) -> Sources:
 
         return end
 
-    return begin, lambda wish, post: feeders[-1].shipper.ask(wish, post), None
+    return (
+        begin,
+        lambda wish, post: feeders[-1].shipper.ask(wish, post),
+        lambda session_id, post: feeders[-1].explainer.ask(session_id, post),
+    )
 
 
 def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:

@@ -2,12 +2,69 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from burnmon import cli
+from burnmon.cli.catchup import Progress, gathered
+from burnmon.cli.output import print_document
+from burnmon.config import Settings
 from burnmon.frame.segments import to_text
 from burnmon.frame.session import page
+from burnmon.live.explaining import Explaining
+from burnmon.records import UsageError
+from burnmon.usage import pricing
+from burnmon.usage.ledger import Ledger
 from burnmon.why import Cause, Parts, Turn, Why
+
+
+def run(args: Namespace, settings: Settings, now: datetime) -> int:
+    """Explain one session: the one that is named, else the newest."""
+    if args.since or args.until:
+        raise UsageError("why takes one session; burnmon report sums up a span")
+    prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
+    with gathered(settings, now) as ledger, Progress(sys.stderr):
+        why = _explained(ledger, Explaining(ledger, prices), args.operand)
+    if why is None:
+        words = "no session has made a request yet"
+        if args.json:
+            print_document(now, {"session_id": None, "sentence": words})
+        else:
+            print(words)
+        return cli.OK
+    why = replace(why, zone=settings.zone)
+    if args.json:
+        print_document(now, document(why))
+    else:
+        for line in lines(why, shutil.get_terminal_size((120, 24)).columns):
+            print(line.rstrip())
+    return cli.OK
+
+
+def _explained(ledger: Ledger, explaining: Explaining, named: str) -> Why | None:
+    """The session whose id begins with a word, or the newest that made a request.
+
+    None where no session did; raises UsageError where none is named so, or several.
+    """
+    like = ledger.sessions_like(named)
+    whole = [each for each in like if each == named]
+    if named and len(like) > 1 and not whole:
+        some = ", ".join(each[:13] for each in like[:4])
+        raise UsageError(f"{named!r} begins several sessions: {some} …")
+    for session_id in whole or like:
+        why = explaining.session(session_id)
+        if why is not None:
+            return why
+    if not named:
+        return None
+    raise UsageError(
+        f"no session begins with {named!r}; burnmon report --by session lists them"
+    )
 
 
 def lines(why: Why, width: int) -> Iterator[str]:

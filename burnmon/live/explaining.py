@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from burnmon.records import Mark, Request
@@ -12,7 +12,9 @@ from burnmon.usage.breakdown import Broken, broken_down
 from burnmon.usage.causes import Told, causes, marks_of, total, turns
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable, Rate
+from burnmon.usage.repetition import Repetition, repetitions
 from burnmon.why import Cause, Why
+from burnmon.work import ToolCall
 
 MARGIN = timedelta(minutes=1)
 """A prompt may be stamped this long before the first request that is known."""
@@ -32,7 +34,11 @@ class Explaining:
             return None
         since = requests[0].at - MARGIN
         marks = self._ledger.marks(since, [session_id])
-        told = self._told(requests, marks)
+        tools = self._ledger.work.tools(since, sessions=[session_id])
+        told = self._told(requests, marks)._replace(
+            circles=self._circles(session_id, tools, marks),
+            called_at=[datetime.fromtimestamp(each.at / 1000, UTC) for each in tools],
+        )
         title = self._ledger.titles([session_id]).get(session_id, "")
         own = [each for each in requests if not each.subagent] or requests
         return explained(told, causes(told), (session_id, title, own[-1].project))
@@ -56,6 +62,21 @@ class Explaining:
 
     def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
         return Told(broken_down(requests, marks, self._rate), marks_of(marks, "prompt"))
+
+    def _circles(
+        self, session_id: str, tools: Sequence[ToolCall], marks: Sequence[Mark]
+    ) -> list[Repetition]:
+        """Where a session went in circles: prompts and edits move it on."""
+        if not tools:
+            return []
+        first = datetime.fromtimestamp(tools[0].at / 1000, UTC)
+        edits = [
+            each.at
+            for each in self._ledger.work.edits(first)
+            if each.session_id == session_id and each.outcome == "accepted"
+        ]
+        said = [round(at.timestamp() * 1000) for at in marks_of(marks, "prompt")]
+        return repetitions(tools, sorted([*edits, *said]))
 
     def _rate(self, request: Request) -> Rate | None:
         prompt = request.usage.prompt

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.live.engine import LAST_DAY, Engine, open_ledger
+from burnmon.live.explainer import Explainer
 from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
@@ -83,6 +84,8 @@ class Feeder:
         self._teller = Teller(settings, os.environ)
         self.shipper = Shipper(settings, clock, self._wake.set)
         """Makes days, and tells of commits."""
+        self.explainer = Explainer(settings)
+        """Tells why a session burns."""
         self._knows_all = False
 
     def start(self) -> Callable[[], None]:
@@ -95,6 +98,7 @@ class Feeder:
         self._stop.set()
         self._wake.set()
         self.shipper.stop()
+        self.explainer.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 

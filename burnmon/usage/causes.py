@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from typing import NamedTuple
 from burnmon.records import Mark
 from burnmon.text import money, short_model, tokens
 from burnmon.usage.breakdown import Broken, Loss
-from burnmon.why import ZERO, Cause, Parts, Turn
+from burnmon.usage.repetition import Repetition
+from burnmon.why import ZERO, Cause, Kind, Parts, Turn
 
 LEAST_SHARE = Decimal("0.1")
 LEAST_DOLLARS = Decimal("0.10")
@@ -44,6 +46,10 @@ class Told(NamedTuple):
     """Its requests, oldest first."""
     prompts: Sequence[datetime]
     """When the person spoke, in order."""
+    circles: Sequence[Repetition] = ()
+    """Where it went in circles."""
+    called_at: Sequence[datetime] = ()
+    """When it called a tool, in order; empty where that is not known."""
 
 
 def turns(told: Told) -> tuple[Turn, ...]:
@@ -52,8 +58,10 @@ def turns(told: Told) -> tuple[Turn, ...]:
     for each in told.broken:
         number = bisect_right(told.prompts, each.request.at)
         groups.setdefault(number, []).append(each)
+    calls = Counter(bisect_right(told.prompts, at) for at in told.called_at)
     return tuple(
-        _turn(number, told.prompts, some) for number, some in sorted(groups.items())
+        replace(_turn(number, told.prompts, some), calls=calls[number])
+        for number, some in sorted(groups.items())
     )
 
 
@@ -102,6 +110,7 @@ def causes(told: Told) -> tuple[Cause, ...]:
         *(_lost(told, loss, *words) for loss, words in _LOSSES.items()),
         _growth(told),
         _fan_out(told),
+        *(_circle(told, each) for each in told.circles),
     )
     dear = [each for each in found if each is not None and each.dollars >= least]
     return tuple(sorted(dear, key=lambda each: -each.dollars))
@@ -119,7 +128,7 @@ def _lost(
 
 
 def _cause(
-    kind: Loss | str,
+    kind: Kind,
     dollars: Decimal,
     words: str,
     remedy: str,
@@ -128,7 +137,7 @@ def _cause(
     told, some = of
     numbers = dict.fromkeys(turn_of(told, each.request.at) for each in some)
     return Cause(
-        kind,  # type: ignore[arg-type]  # one of why.Kind
+        kind,
         dollars,
         len(some),
         f"{words} cost {money(dollars)}",
@@ -214,7 +223,50 @@ def _fan_out(told: Told) -> Cause | None:
     dollars = total(each.parts for each in some).cost
     words = f"{len(names)} sub-agents with {len(some):,} requests"
     remedy = "fewer or smaller sub-agents, or a cheaper model for them"
-    return _cause("fan_out", dollars, words, remedy, (told, some))
+    made = _cause("fan_out", dollars, words, remedy, (told, some))
+    return replace(made, times=len(names))
+
+
+_CIRCLES: Mapping[str, tuple[Kind, str, str]] = {
+    "repeated": (
+        "repetition",
+        "{what}, {times} times the same without an edit in between,",
+        "stop it, and say what to try instead",
+    ),
+    "polling": (
+        "polling",
+        "waiting with {what}, {times} times,",
+        "let a command wait until it is done, or come back later",
+    ),
+    "failing": (
+        "failing",
+        "{times} calls in a row that failed, the last {what},",
+        "stop it, and mend what makes them fail",
+    ),
+}
+
+
+def _circle(told: Told, circle: Repetition) -> Cause | None:
+    """What was asked for while a session went in circles."""
+    some = [
+        each
+        for each in told.broken
+        if each.request.subagent == circle.subagent
+        and circle.first_at <= _ms(each.request.at) <= circle.last_at
+    ]
+    if not some:
+        return None
+    kind, words, remedy = _CIRCLES[circle.kind]
+    what = " ".join(filter(None, (circle.tool, circle.target)))
+    dollars = total(each.parts for each in some).cost
+    words = words.format(what=what, times=circle.times)
+    return replace(
+        _cause(kind, dollars, words, remedy, (told, some)), times=circle.times
+    )
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 def marks_of(marks: Iterable[Mark], kind: str) -> list[datetime]:
