@@ -117,6 +117,10 @@ def doing(row: SessionRow, place: Place) -> Segment:
         return Segment(short, "attention")
     if row.state == "idle":
         return Segment(f"idle {since}", "dim")
+    if row.circling:
+        again = f" ↻ {row.circling}×"
+        words = fit(plain(row.doing) or "the same", place.room - cells(again))
+        return Segment(words + again, "attention")
     return Segment(_busy(row, place.room))
 
 

@@ -37,8 +37,10 @@ from burnmon.usage.experience import Experience, from_text, to_text
 from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
+from burnmon.usage.repetition import Repetition, repetitions
 from burnmon.usage.stretches import Series, Stretch, extended, series
 from burnmon.usage.usual import WEEKS, Usual, usual
+from burnmon.work import ToolCall
 
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found, Sweep
@@ -54,6 +56,8 @@ LEARNING = timedelta(seconds=30)
 """What a dollar takes from a window is learned anew this often."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
+CIRCLING = timedelta(hours=1)
+"""How far back it is looked for sessions that go in circles."""
 GATHERING = timedelta(seconds=1)
 """Files are read for work at most this often; nobody waits for it."""
 SET_BACK = timedelta(minutes=1)
@@ -111,6 +115,8 @@ class Engine:
         self.commits: tuple[CommitEvent, ...] = ()
         self._usual: Usual | None = None
         self._usual_at = -1
+        self._circles: dict[str, tuple[Repetition, ...]] = {}
+        """Where each session went in circles within the last hour."""
         self._unread: set[str] = set()
         """Files with lines that were not read for work."""
         self._gathered_at = now
@@ -287,6 +293,27 @@ class Engine:
             self._unread.clear()
             for _ in gather(self.ledger, files):
                 pass
+            self._look_for_circles({each.of.session_id for each in files}, now)
+
+    def _look_for_circles(self, session_ids: set[str], now: datetime) -> None:
+        """Notice sessions that do the same again and again, or fail in a row."""
+        work, since = self.ledger.work, now - CIRCLING
+        tools: dict[str, list[ToolCall]] = {each: [] for each in session_ids}
+        for call in work.tools(since, sessions=session_ids):
+            tools[call.session_id].append(call)
+        moved: dict[str, list[int]] = {each: [] for each in session_ids}
+        for edit in work.edits(since):
+            if edit.outcome == "accepted" and edit.session_id in moved:
+                moved[edit.session_id].append(edit.at)
+        for mark in self._marks:
+            if mark.kind == "prompt" and mark.session_id in moved:
+                moved[mark.session_id].append(round(mark.at.timestamp() * 1000))
+        for session_id, calls in tools.items():
+            self._circles[session_id] = tuple(
+                each
+                for each in repetitions(calls, sorted(moved[session_id]))
+                if each.kind != "polling"
+            )
 
     def follow_writer(self, now: datetime) -> bool:
         """As a reader of another instance's ledger: take over what it wrote."""
@@ -439,6 +466,7 @@ class Engine:
             before=self._told,
             experiences=self._experiences,
             usual=self._usual,
+            circles=self._circles,
         )
 
     def _trouble(self) -> str:

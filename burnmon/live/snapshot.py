@@ -65,6 +65,8 @@ class SessionRow:
     last_at: datetime
     explain: tuple[str, ...] = ()
     """Source, age, formula and counts behind the row's figures, a line each."""
+    circling: int = 0
+    """How often it just made the same call, or failed, in a row; 0 if it did not."""
 
 
 @dataclass(frozen=True, slots=True)

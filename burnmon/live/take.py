@@ -33,6 +33,7 @@ from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
 from burnmon.usage.limits import estimated_window, foreseen, stated
+from burnmon.usage.repetition import Repetition
 from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 
@@ -40,6 +41,8 @@ EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
 GUESSED_FROM = timedelta(hours=36)
 """How far back requests are followed to guess a five-hour window: past a night."""
+CIRCLES_LAST = timedelta(minutes=5)
+"""A session is in circles for so long after its last call that was the same."""
 FORGOTTEN = timedelta(days=14)
 """Windows that reset longer ago are of no use to anyone."""
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -81,6 +84,8 @@ class Known:
     """What forecasts of each series have taught."""
     usual: Usual | None = None
     """What an hour comes to at such a time of the week."""
+    circles: Mapping[str, Sequence[Repetition]] = field(default_factory=dict)
+    """Where sessions went in circles lately."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
@@ -93,6 +98,7 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     shown = [*(window for window, _ in outlook), *known.budgets]
     limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown)
+    rows = tuple(_in_circles(each, known, now) for each in rows)
     missing = _missing(known, tally, limits, rows, now)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
@@ -324,8 +330,33 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
         for session in known.sessions.values()
         if session.started_at is not None and since <= session.started_at <= now
     ]
+    events += [
+        _circling(circle, known.sessions.get(session_id))
+        for session_id, circles in known.circles.items()
+        for circle in circles
+    ]
     events.sort(key=lambda each: (each.at, each.text, each.project), reverse=True)
     return tuple(events[:MOST_EVENTS])
+
+
+def _in_circles(row: SessionRow, known: Known, now: datetime) -> SessionRow:
+    """A row, with how often it did the same if it just did."""
+    circles = known.circles.get(row.session_id, ())
+    since = (now - CIRCLES_LAST).timestamp() * 1000
+    times = max((each.times for each in circles if each.last_at >= since), default=0)
+    return replace(row, circling=times) if times else row
+
+
+def _circling(circle: Repetition, session: Session | None) -> Event:
+    """That a session does the same again and again, while it does."""
+    what = " ".join(filter(None, (circle.tool, circle.target)))
+    minutes = text.span(timedelta(milliseconds=circle.last_at - circle.first_at))
+    words = f"{what}: {circle.times}× the same in {minutes}, no edit in between"
+    if circle.kind == "failing":
+        words = f"{circle.times} calls in a row failed in {minutes}, the last {what}"
+    at = datetime.fromtimestamp(circle.last_at / 1000, UTC)
+    project = text.plain(text.base(session.project)) if session else ""
+    return Event(at, "warning", text.plain(words), project)
 
 
 def _marked(mark: Mark, known: Known) -> Event:
