@@ -290,9 +290,18 @@ COMMANDS = {
     "why": Command(
         "burnmon.cli.why:run",
         "where a session's dollars went, and what made it dear",
-        ("burnmon why", "burnmon why 0cf3db51", "burnmon why 0cf3db51 --json"),
+        ("burnmon why", "burnmon why 0cf3db51 --json", "burnmon why --day today"),
+        (
+            Flag(("--day",), "a whole day instead: today, yesterday, …", "word", "DAY"),
+            Flag(
+                ("--shifts",),
+                "what is no longer as it was since a version of the agent",
+            ),
+        ),
         more="SESSION is the beginning of a session's id; without it the newest.\n"
-        "The parts add up to the cost. A cause is told if it is a tenth of it.",
+        "The parts add up to the cost. A cause is told if it is a tenth of it.\n"
+        "--shifts compares your own sessions of the last half year, ten or more on\n"
+        "each side of a version, and tells only what chance hardly does.",
         json="agent, session_id, title, project, cost_usd,\n"
         "parts_usd: {carried, rebuilt, added, output, searches}, subagents_usd,\n"
         "requests, unpriced_requests, unpriced_tokens, cache_read_percent,\n"
@@ -300,7 +309,9 @@ COMMANDS = {
         "turns: [{number, began_at, took_seconds, model, cost_usd, parts_usd,\n"
         "subagents_usd, requests, unpriced_requests, unpriced_tokens,\n"
         "context_tokens, calls, marks}],\n"
-        "causes: [{kind, cost_usd, times, words, remedy, first_at, last_at, turns}]",
+        "causes: [{kind, cost_usd, times, words, remedy, first_at, last_at, turns}],\n"
+        "or shifts: [{agent, model, figure, version, since, before, after, ratio,\n"
+        "sessions_before, sessions_after, chance_percent}]",
         operand="SESSION",
     ),
     "prices": Command(

@@ -54,8 +54,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
     command = COMMANDS[args.command]
     own = _flag_parser(_program(args.command), command.flags)
     args.targets = _take_targets(rest) if args.command == "setup" else []
-    args.operand = _take_operand(rest) if command.operand else ""
     _, unknown = own.parse_known_args(rest, args)
+    args.operand = _take_operand(unknown) if command.operand else ""
     if unknown:
         _refuse_word(unknown[0], args.command)
     for parser, flags in ((shared, SHARED), (own, command.flags)):

@@ -38,7 +38,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     """Print the review of a day."""
     if args.since or args.until:
         raise UsageError("review takes one day: burnmon review yesterday")
-    day = _asked(args.operand or "today", settings.zone, now)
+    day = day_asked(args.operand or "today", settings.zone, now)
     with gathered(settings, now) as ledger, Progress(sys.stderr) as progress:
         shipping = shipping_for(args, settings, ledger)
         made = shipping.day(day, repository_asked(args), progress.commits)
@@ -52,7 +52,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     return cli.OK
 
 
-def _asked(words: str, zone: str, now: datetime) -> date:
+def day_asked(words: str, zone: str, now: datetime) -> date:
     """The day that was asked for; raises UsageError where it is none."""
     day = day_named(words, now.astimezone(ZoneInfo(zone)).date())
     if day is None:

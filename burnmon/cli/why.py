@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,17 @@ from typing import Any
 from burnmon import cli
 from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document
+from burnmon.cli.review import day_asked
 from burnmon.config import Settings
 from burnmon.frame.segments import to_text
 from burnmon.frame.session import page
 from burnmon.live.explaining import Explaining
 from burnmon.records import UsageError
+from burnmon.shipped.review import bounds
+from burnmon.text import plain, short_model, tokens
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
+from burnmon.usage.shifts import Shift
 from burnmon.why import Cause, Parts, Turn, Why
 
 
@@ -29,7 +33,16 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
         raise UsageError("why takes one session; burnmon report sums up a span")
     prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
     with gathered(settings, now) as ledger, Progress(sys.stderr):
-        why = _explained(ledger, Explaining(ledger, prices), args.operand)
+        explaining = Explaining(ledger, prices)
+        if args.shifts:
+            return _tell_shifts(explaining.shifts(now), args.json, now)
+        why: Why | None
+        if args.day:
+            day = day_asked(args.day, settings.zone, now)
+            whole = explaining.day(*bounds(day, settings.zone))
+            why = replace(whole, title=f"{day:%a %-d %b %Y}")
+        else:
+            why = _explained(ledger, explaining, args.operand)
     if why is None:
         words = "no session has made a request yet"
         if args.json:
@@ -44,6 +57,40 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
         for line in lines(why, shutil.get_terminal_size((120, 24)).columns):
             print(line.rstrip())
     return cli.OK
+
+
+def _tell_shifts(found: Sequence[Shift], as_json: bool, now: datetime) -> int:
+    """Print what is no longer as it was, and since which version."""
+    if as_json:
+        print_document(now, {"shifts": [_shift(each) for each in found]})
+        return cli.OK
+    for each in found:
+        print(
+            f"{plain(each.agent)} {plain(short_model(each.model))}: {each.figure}"
+            f" {each.ratio:.2f}× since {plain(each.version)} of {each.since:%Y-%m-%d}"
+            f" ({tokens(each.before)} → {tokens(each.after)}; {each.sessions[0]}"
+            f" sessions before, {each.sessions[1]} after; by chance in"
+            f" {each.chance:.1%} of such pasts)"
+        )
+    if not found:
+        print("no figure of your own sessions is another since a version began")
+    return cli.OK
+
+
+def _shift(each: Shift) -> dict[str, Any]:
+    return {
+        "agent": each.agent,
+        "model": each.model,
+        "figure": each.figure,
+        "version": each.version,
+        "since": each.since,
+        "before": each.before,
+        "after": each.after,
+        "ratio": each.ratio,
+        "sessions_before": each.sessions[0],
+        "sessions_after": each.sessions[1],
+        "chance_percent": 100 * each.chance,
+    }
 
 
 def _explained(ledger: Ledger, explaining: Explaining, named: str) -> Why | None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from burnmon.records import Mark, Request
 from burnmon.usage.breakdown import Broken, broken_down
-from burnmon.usage.causes import Told, causes, marks_of, total, turns
+from burnmon.usage.causes import Told, causes, least_of, marks_of, total, turns
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable, Rate
 from burnmon.usage.repetition import Repetition, repetitions
+from burnmon.usage.shifts import Shift, samples, shifts
 from burnmon.why import Cause, Why
 from burnmon.work import ToolCall
 
 MARGIN = timedelta(minutes=1)
 """A prompt may be stamped this long before the first request that is known."""
+
+LOOKED_BACK = timedelta(days=180)
+"""Sessions that shifts are looked for in."""
 
 
 class Explaining:
@@ -58,7 +63,15 @@ class Explaining:
             _during(self._told(by_session[name], marks[name]), start) for name in names
         ]
         every = Told([each for some in told for each in some.broken], ())
-        return explained(every, _together(map(causes, told)), ("", "", ""), whole=False)
+        return explained(every, _of_all(every, told), ("", "", ""), whole=False)
+
+    def shifts(self, now: datetime) -> list[Shift]:
+        """Figures of one's own sessions that are others since a version began."""
+        by_session: dict[str, list[Request]] = defaultdict(list)
+        for request in self._ledger.requests(now - LOOKED_BACK):
+            by_session[request.session_id].append(request)
+        told = (broken_down(each, (), self._rate) for each in by_session.values())
+        return shifts(samples(told))
 
     def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
         return Told(broken_down(requests, marks, self._rate), marks_of(marks, "prompt"))
@@ -90,10 +103,18 @@ def _during(told: Told, start: datetime) -> Told:
     )
 
 
-def _together(found: Iterable[Sequence[Cause]]) -> tuple[Cause, ...]:
-    """The dearest causes of all sessions."""
-    every = [each for some in found for each in some]
-    return tuple(sorted(every, key=lambda each: -each.dollars))
+def _of_all(every: Told, sessions: Iterable[Told]) -> tuple[Cause, ...]:
+    """What made all sessions together dear; a context grows in each by itself."""
+    least = least_of(every)
+    shared = [each for each in causes(every) if each.kind != "context_growth"]
+    grown = [
+        each
+        for some in sessions
+        for each in causes(some)
+        if each.kind == "context_growth" and each.dollars >= least
+    ]
+    found = sorted([*shared, *grown], key=lambda each: -each.dollars)
+    return tuple(replace(each, turns=()) for each in found)
 
 
 def explained(

@@ -104,8 +104,7 @@ def total(parts: Iterable[Parts]) -> Parts:
 
 def causes(told: Told) -> tuple[Cause, ...]:
     """What made the session dear, dearest first."""
-    cost = total(each.parts for each in told.broken).cost
-    least = max(LEAST_DOLLARS, cost * LEAST_SHARE)
+    least = least_of(told)
     found = (
         *(_lost(told, loss, *words) for loss, words in _LOSSES.items()),
         _growth(told),
@@ -114,6 +113,12 @@ def causes(told: Told) -> tuple[Cause, ...]:
     )
     dear = [each for each in found if each is not None and each.dollars >= least]
     return tuple(sorted(dear, key=lambda each: -each.dollars))
+
+
+def least_of(told: Told) -> Decimal:
+    """Dollars from which a cause is worth a word."""
+    cost = total(each.parts for each in told.broken).cost
+    return max(LEAST_DOLLARS, cost * LEAST_SHARE)
 
 
 def _lost(
@@ -170,7 +175,8 @@ def _compacted(some: Sequence[Broken]) -> str:
 
 
 def _rebuilt(some: Sequence[Broken]) -> str:
-    return f"a warm cache that broke {_counted(some, 'time')} ({_again(some)})"
+    times = "once" if len(some) == 1 else f"{len(some)} times"
+    return f"a warm cache that broke {times} ({_again(some)})"
 
 
 _LOSSES: Mapping[Loss, tuple[Callable[[Sequence[Broken]], str], str]] = {
