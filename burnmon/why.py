@@ -60,13 +60,14 @@ Kind = Literal[
     "repetition",
     "polling",
     "failing",
+    "refused",
 ]
 """cold_cache: a pause outlived the cache; model_switch: another model has another
 cache; compaction: the context was replaced by a summary; broken_cache: it was written
 again without a reason that is recorded; context_growth: requests carry more than twice
 the context of the first turn; fan_out: sub-agents; repetition: the same call again and
 again without an edit in between; polling: so too, to wait; failing: calls that failed
-one after the other."""
+one after the other; refused: calls that the person refused or interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

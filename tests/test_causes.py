@@ -96,6 +96,17 @@ def test_growth() -> None:
     assert cause.turns == (2,)
 
 
+def test_refusals() -> None:
+    """Calls that the person refused are told with what asked for them."""
+    session = told(BEGUN, *steps(0.1, 9, 30_000))
+    at = [(each.request.at, "") for each in session.broken[1:4]]
+    assert causes(session._replace(refused=at[:2])) == ()
+    cause = only(session._replace(refused=at))
+    assert (cause.kind, cause.times) == ("refused", 3)
+    assert cause.dollars == sum(each.parts.cost for each in session.broken[1:4])
+    assert cause.words.startswith("3 calls that you refused or interrupted")
+
+
 def test_cheap_cause_is_not_told() -> None:
     """What is less than a tenth of the session is not worth a word."""
     dear = [request(n / 10, Usage(3, 100_000, 30_000)) for n in range(1, 20)]

@@ -42,7 +42,12 @@ class Explaining:
         tools = self._ledger.work.tools(since, sessions=[session_id])
         told = self._told(requests, marks)._replace(
             circles=self._circles(session_id, tools, marks),
-            called_at=[datetime.fromtimestamp(each.at / 1000, UTC) for each in tools],
+            called_at=[_utc(each.at) for each in tools],
+            refused=[
+                (_utc(each.at), each.subagent)
+                for each in tools
+                if each.outcome in ("rejected", "interrupted")
+            ],
         )
         title = self._ledger.titles([session_id]).get(session_id, "")
         own = [each for each in requests if not each.subagent] or requests
@@ -82,7 +87,7 @@ class Explaining:
         """Where a session went in circles: prompts and edits move it on."""
         if not tools:
             return []
-        first = datetime.fromtimestamp(tools[0].at / 1000, UTC)
+        first = _utc(tools[0].at)
         edits = [
             each.at
             for each in self._ledger.work.edits(first)
@@ -94,6 +99,10 @@ class Explaining:
     def _rate(self, request: Request) -> Rate | None:
         prompt = request.usage.prompt
         return self._prices.rate(request.model, request.at, prompt, request.terms)
+
+
+def _utc(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _during(told: Told, start: datetime) -> Told:

@@ -28,6 +28,10 @@ GROWN = 2
 """Times the context of the first turn, beyond which carrying more is growth."""
 START = 20_000
 """Tokens that any session begins with: its context is never taken for less."""
+REFUSALS = 3
+"""Calls refused that are many."""
+LATE = timedelta(seconds=1)
+"""A call may be stamped this long before the request that made it."""
 FAN = 3
 """Sub-agents that are many."""
 
@@ -50,6 +54,9 @@ class Told(NamedTuple):
     """Where it went in circles."""
     called_at: Sequence[datetime] = ()
     """When it called a tool, in order; empty where that is not known."""
+    refused: Sequence[tuple[datetime, str]] = ()
+    """When a call was made that the person refused or interrupted, and by which
+    sub-agent."""
 
 
 def turns(told: Told) -> tuple[Turn, ...]:
@@ -110,6 +117,7 @@ def causes(told: Told) -> tuple[Cause, ...]:
         _growth(told),
         _fan_out(told),
         *(_circle(told, each) for each in told.circles),
+        _refused(told),
     )
     dear = [each for each in found if each is not None and each.dollars >= least]
     return tuple(sorted(dear, key=lambda each: -each.dollars))
@@ -269,6 +277,27 @@ def _circle(told: Told, circle: Repetition) -> Cause | None:
     return replace(
         _cause(kind, dollars, words, remedy, (told, some)), times=circle.times
     )
+
+
+def _refused(told: Told) -> Cause | None:
+    """What asked for calls that were not carried out."""
+    some: dict[int, Broken] = {}
+    for at, subagent in told.refused:
+        asked = [
+            each
+            for each in told.broken
+            if each.request.subagent == subagent and each.request.at <= at + LATE
+        ]
+        if asked:
+            some[asked[-1].request.key] = asked[-1]
+    if len(told.refused) < REFUSALS or not some:
+        return None
+    requests = list(some.values())
+    dollars = total(each.parts for each in requests).cost
+    words = f"{len(told.refused)} calls that you refused or interrupted"
+    remedy = "say before what it may not do, or allow what you always grant"
+    made = _cause("refused", dollars, words, remedy, (told, requests))
+    return replace(made, times=len(told.refused))
 
 
 def _ms(at: datetime) -> int:
