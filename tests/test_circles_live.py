@@ -69,6 +69,30 @@ def test_loop_that_ended(engine: Engine, session: Claude) -> None:
     assert any(each.level == "warning" for each in later.events)
 
 
+def test_cold_cache_is_named(engine: Engine, session: Claude) -> None:
+    """A pause that outlived the cache is an event within seconds of what proves it."""
+    session.tokens = (10, 50, 0, 41_000, 0)
+    session.ask(T)
+    session.tokens = (10, 50, 0, 42_000, 0)
+    session.ask(T + 600)
+    follow(engine, 601)
+    texts = [each.text for each in engine.snapshot(now(601)).events]
+    assert any(each.startswith("1 pause that outlived the cache") for each in texts)
+
+
+def test_cause_that_comes_right_after_a_look(engine: Engine, session: Claude) -> None:
+    """What a look came too early for is found by the next one, without a new line."""
+    session.tokens = (10, 50, 0, 41_000, 0)
+    session.ask(T)
+    follow(engine, 599)
+    session.tokens = (10, 50, 0, 42_000, 0)
+    session.ask(T + 600)
+    follow(engine, 601)
+    follow(engine, 605)
+    texts = [each.text for each in engine.snapshot(now(605)).events]
+    assert any("outlived the cache" in each for each in texts)
+
+
 def test_edit_in_between(engine: Engine, session: Claude, tmp_path: Path) -> None:
     """Testing after every edit is no loop."""
     for n in range(5):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnmon import text
 from burnmon.config import Root, Settings
+from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
@@ -40,6 +41,7 @@ from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.repetition import Repetition, repetitions
 from burnmon.usage.stretches import Series, Stretch, extended, series
 from burnmon.usage.usual import WEEKS, Usual, usual
+from burnmon.why import Cause
 from burnmon.work import ToolCall
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ LEARNING = timedelta(seconds=30)
 """What a dollar takes from a window is learned anew this often."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
+EXPLAINING = timedelta(seconds=5)
+"""What makes a session dear is looked for at most this often; it takes some ten ms."""
 CIRCLING = timedelta(hours=1)
 """How far back it is looked for sessions that go in circles."""
 GATHERING = timedelta(seconds=1)
@@ -117,6 +121,10 @@ class Engine:
         self._usual_at = -1
         self._circles: dict[str, tuple[Repetition, ...]] = {}
         """Where each session went in circles within the last hour."""
+        self._causes: dict[str, tuple[datetime, tuple[Cause, ...]]] = {}
+        """What makes each session dear, and when that was looked for."""
+        self._due: set[str] = set()
+        """Sessions for which it must be looked for again."""
         self._unread: set[str] = set()
         """Files with lines that were not read for work."""
         self._gathered_at = now
@@ -293,7 +301,21 @@ class Engine:
             self._unread.clear()
             for _ in gather(self.ledger, files):
                 pass
-            self._look_for_circles({each.of.session_id for each in files}, now)
+            touched = {each.of.session_id for each in files}
+            self._look_for_circles(touched, now)
+            self._due |= touched
+        self._look_for_causes(now)
+
+    def _look_for_causes(self, now: datetime) -> None:
+        """Notice what makes sessions dear that work right now."""
+        explaining = Explaining(self.ledger, self.tally.prices)
+        for session_id in tuple(self._due):
+            looked_at, _ = self._causes.get(session_id, (None, ()))
+            if looked_at is None or abs(now - looked_at) >= EXPLAINING:
+                why = explaining.session(session_id)
+                dear = why.causes[:1] if why else ()
+                self._causes[session_id] = now, dear
+                self._due.discard(session_id)
 
     def _look_for_circles(self, session_ids: set[str], now: datetime) -> None:
         """Notice sessions that do the same again and again, or fail in a row."""
@@ -467,6 +489,7 @@ class Engine:
             experiences=self._experiences,
             usual=self._usual,
             circles=self._circles,
+            causes={name: each for name, (_, each) in self._causes.items()},
         )
 
     def _trouble(self) -> str:

@@ -36,6 +36,7 @@ from burnmon.usage.limits import estimated_window, foreseen, stated
 from burnmon.usage.repetition import Repetition
 from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
+from burnmon.why import Cause
 
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
@@ -86,6 +87,8 @@ class Known:
     """What an hour comes to at such a time of the week."""
     circles: Mapping[str, Sequence[Repetition]] = field(default_factory=dict)
     """Where sessions went in circles lately."""
+    causes: Mapping[str, Sequence[Cause]] = field(default_factory=dict)
+    """What makes sessions dear that work right now."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
@@ -335,8 +338,20 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
         for session_id, circles in known.circles.items()
         for circle in circles
     ]
+    events += [
+        _dear(cause, known.sessions.get(session_id))
+        for session_id, causes in known.causes.items()
+        for cause in causes
+        if cause.kind not in ("repetition", "failing")
+    ]
     events.sort(key=lambda each: (each.at, each.text, each.project), reverse=True)
     return tuple(events[:MOST_EVENTS])
+
+
+def _dear(cause: Cause, session: Session | None) -> Event:
+    """What made a session dear so far; what it says grows with it."""
+    project = text.plain(text.base(session.project)) if session else ""
+    return Event(cause.last_at, "note", text.plain(cause.words), project)
 
 
 def _in_circles(row: SessionRow, known: Known, now: datetime) -> SessionRow:
