@@ -129,7 +129,7 @@ def requests(
 def request_facts(each: Request, project: str, prices: PriceTable) -> RequestFacts:
     """One request as plain values, with its own price."""
     usage = each.usage
-    rate = prices.rate(each.model, each.at, usage.prompt, each.terms)
+    rate = prices.rate_of(each)
     return RequestFacts(
         f"{each.key & (2**64 - 1):016x}",
         _milliseconds(each.at),

@@ -12,7 +12,7 @@ from burnmon.live.explaining import explained
 from burnmon.records import Request
 from burnmon.usage.breakdown import broken_down
 from burnmon.usage.causes import Told, causes, marks_of
-from burnmon.usage.pricing import PriceTable, Rate
+from burnmon.usage.pricing import PriceTable
 from burnmon.why import Why
 
 
@@ -20,14 +20,10 @@ def explained_part(
     part: Part, requests: Iterable[Request], prices: PriceTable, now: datetime
 ) -> Why:
     """A recorded session as it stands by then."""
-
-    def rate(request: Request) -> Rate | None:
-        return prices.rate(request.model, request.at, request.usage.prompt)
-
     name = part.session_id
     own = [each for each in requests if each.session_id == name and each.at <= now]
     marks = [each for each in day.marks(now) if each.session_id == name]
-    told = Told(broken_down(own, marks, rate), marks_of(marks, "prompt"))
+    told = Told(broken_down(own, marks, prices.rate_of), marks_of(marks, "prompt"))
     about = name, part.title, f"/home/sam/code/{part.project}"
     why = explained(told, causes(told), about)
     return replace(why, agent=part.agent, zone=script.ZONE)

@@ -38,11 +38,11 @@ from burnmon.usage.experience import Experience, from_text, to_text
 from burnmon.usage.headroom import Learned
 from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
-from burnmon.usage.repetition import Repetition, repetitions
+from burnmon.usage.repetition import Repetition
+from burnmon.usage.report import cost_of
 from burnmon.usage.stretches import Series, Stretch, extended, series
 from burnmon.usage.usual import WEEKS, Usual, usual
 from burnmon.why import Cause
-from burnmon.work import ToolCall
 
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found, Sweep
@@ -319,21 +319,11 @@ class Engine:
 
     def _look_for_circles(self, session_ids: set[str], now: datetime) -> None:
         """Notice sessions that do the same again and again, or fail in a row."""
-        work, since = self.ledger.work, now - CIRCLING
-        tools: dict[str, list[ToolCall]] = {each: [] for each in session_ids}
-        for call in work.tools(since, sessions=session_ids):
-            tools[call.session_id].append(call)
-        moved: dict[str, list[int]] = {each: [] for each in session_ids}
-        for edit in work.edits(since):
-            if edit.outcome == "accepted" and edit.session_id in moved:
-                moved[edit.session_id].append(edit.at)
-        for mark in self._marks:
-            if mark.kind == "prompt" and mark.session_id in moved:
-                moved[mark.session_id].append(round(mark.at.timestamp() * 1000))
-        for session_id, calls in tools.items():
+        explaining = Explaining(self.ledger, self.tally.prices)
+        for session_id in session_ids:
             self._circles[session_id] = tuple(
                 each
-                for each in repetitions(calls, sorted(moved[session_id]))
+                for each in explaining.circles(session_id, now - CIRCLING)
                 if each.kind != "polling"
             )
 
@@ -442,9 +432,8 @@ class Engine:
         since = now - timedelta(weeks=WEEKS, days=1)
         hours: dict[int, Decimal] = {}
         for each in self.ledger.sums(["quarter"], *cuts, since=since, until=now):
-            rate = self.tally.prices.rate(each.model, each.at, each.prompt, each.terms)
-            if rate is not None:
-                cost = rate.cost(each.usage, each.web_searches)
+            cost = cost_of(each, self.tally.prices)
+            if cost is not None:
                 place = each.keys[0] // 4
                 hours[place] = hours.get(place, Decimal(0)) + cost
         self._usual = usual(hours, now, self.settings.zone)

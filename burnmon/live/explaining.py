@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from burnmon.records import Mark, Request
+from burnmon.usage.adding import ms
 from burnmon.usage.breakdown import Broken, broken_down
 from burnmon.usage.causes import Told, causes, least_of, marks_of, total, turns
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.pricing import PriceTable, Rate
+from burnmon.usage.pricing import PriceTable
 from burnmon.usage.repetition import Repetition, repetitions
 from burnmon.usage.shifts import Shift, samples, shifts
 from burnmon.why import Cause, Why
@@ -41,7 +42,7 @@ class Explaining:
         marks = self._ledger.marks(since, [session_id])
         tools = self._ledger.work.tools(since, sessions=[session_id])
         told = self._told(requests, marks)._replace(
-            circles=self._circles(session_id, tools, marks),
+            circles=self._circles(tools, marks),
             called_at=[_utc(each.at) for each in tools],
             refused=[
                 (_utc(each.at), each.subagent)
@@ -75,30 +76,37 @@ class Explaining:
         by_session: dict[str, list[Request]] = defaultdict(list)
         for request in self._ledger.requests(now - LOOKED_BACK):
             by_session[request.session_id].append(request)
-        told = (broken_down(each, (), self._rate) for each in by_session.values())
+        told = (
+            broken_down(each, (), self._prices.rate_of) for each in by_session.values()
+        )
         return shifts(samples(told))
 
     def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
-        return Told(broken_down(requests, marks, self._rate), marks_of(marks, "prompt"))
+        return Told(
+            broken_down(requests, marks, self._prices.rate_of),
+            marks_of(marks, "prompt"),
+        )
+
+    def circles(self, session_id: str, since: datetime) -> list[Repetition]:
+        """Where a session went in circles since an instant."""
+        tools = self._ledger.work.tools(since, sessions=[session_id])
+        marks = self._ledger.marks(since, [session_id]) if tools else ()
+        return self._circles(tools, marks)
 
     def _circles(
-        self, session_id: str, tools: Sequence[ToolCall], marks: Sequence[Mark]
+        self, tools: Sequence[ToolCall], marks: Sequence[Mark]
     ) -> list[Repetition]:
-        """Where a session went in circles: prompts and edits move it on."""
+        """Those of one session's calls: prompts and accepted edits move it on."""
         if not tools:
             return []
-        first = _utc(tools[0].at)
+        first, name = _utc(tools[0].at), tools[0].session_id
         edits = [
             each.at
-            for each in self._ledger.work.edits(first)
-            if each.session_id == session_id and each.outcome == "accepted"
+            for each in self._ledger.work.edits(first, sessions=[name])
+            if each.outcome == "accepted"
         ]
-        said = [round(at.timestamp() * 1000) for at in marks_of(marks, "prompt")]
+        said = [ms(at) for at in marks_of(marks, "prompt")]
         return repetitions(tools, sorted([*edits, *said]))
-
-    def _rate(self, request: Request) -> Rate | None:
-        prompt = request.usage.prompt
-        return self._prices.rate(request.model, request.at, prompt, request.terms)
 
 
 def _utc(ms: int) -> datetime:

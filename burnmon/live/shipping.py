@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -215,7 +214,7 @@ class Shipping:
             self._about(requests),
             self.place,
             _on_disk,
-            self._price,
+            self.prices.cost,
             tuple(self._notes),
             only,
         )
@@ -235,11 +234,6 @@ class Shipping:
             )
             for session_id, asked in requests.items()
         }
-
-    def _price(self, request: Request) -> Decimal | None:
-        usage = request.usage
-        rate = self.prices.rate(request.model, request.at, usage.prompt, request.terms)
-        return None if rate is None else rate.cost(usage, request.web_searches)
 
     # --- repositories ----------------------------------------------------------------
 

@@ -179,10 +179,7 @@ class Tally:
 
     def cost(self, request: Request) -> Decimal | None:
         """Dollars of one request; None when its model has no price."""
-        rate = self.prices.rate(
-            request.model, request.at, request.usage.prompt, request.terms
-        )
-        return None if rate is None else rate.cost(request.usage, request.web_searches)
+        return self.prices.cost(request)
 
     def _put(self, request: Request, n: int) -> None:
         self.version += 1

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from burnmon.day import Spent
 from burnmon.records import Request
 from burnmon.shipped.linking import Link
+from burnmon.usage.adding import ms
 
 GRACE = 2000
 """Milliseconds after a commit in which a request still belongs to it."""
@@ -46,7 +47,7 @@ def allocate(
     """
     billed = sorted(links, key=lambda each: (ends_at(each), each.commit.sha))
     ends = [ends_at(each) for each in billed]
-    places = [bisect_left(ends, _ms(each) - GRACE) for each in requests]
+    places = [bisect_left(ends, ms(each.at) - GRACE) for each in requests]
     batches = _batches(billed, set(places))
     charges: list[Charge] = []
     for request, place in zip(requests, places, strict=True):
@@ -76,10 +77,6 @@ def spent_on(request: Request, price: Price) -> Spent:
     if cost is None:
         return Spent(Decimal(0), 1, 1, total, total)
     return Spent(cost, 1, 0, total)
-
-
-def _ms(request: Request) -> int:
-    return round(request.at.timestamp() * 1000)
 
 
 def _batches(links: Sequence[Link], asked: set[int]) -> dict[int, list[Link]]:

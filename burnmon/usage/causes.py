@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from burnmon.records import Mark
 from burnmon.text import money, short_model, tokens
+from burnmon.usage.adding import ms
 from burnmon.usage.breakdown import Broken, Loss
 from burnmon.usage.repetition import Repetition
 from burnmon.why import ZERO, Cause, Kind, Parts, Turn
@@ -266,7 +267,7 @@ def _circle(told: Told, circle: Repetition) -> Cause | None:
         each
         for each in told.broken
         if each.request.subagent == circle.subagent
-        and circle.first_at <= _ms(each.request.at) <= circle.last_at
+        and circle.first_at <= ms(each.request.at) <= circle.last_at
     ]
     if not some:
         return None
@@ -298,10 +299,6 @@ def _refused(told: Told) -> Cause | None:
     remedy = "say before what it may not do, or allow what you always grant"
     made = _cause("refused", dollars, words, remedy, (told, requests))
     return replace(made, times=len(told.refused))
-
-
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
 
 
 def marks_of(marks: Iterable[Mark], kind: str) -> list[datetime]:

@@ -35,7 +35,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from burnmon.records import BurnmonError, ConfigError, Terms, Usage
+from burnmon.records import BurnmonError, ConfigError, Request, Terms, Usage
 from burnmon.usage import price_file
 from burnmon.usage.model_names import spellings
 from burnmon.usage.price_file import CLASSES, Aliases, Entry, Models, instant
@@ -169,6 +169,16 @@ class PriceTable:
                     if prompt_tokens > above or above == 0:
                         return rate
         return None
+
+    def rate_of(self, request: Request) -> Rate | None:
+        """``rate`` for one request."""
+        prompt = request.usage.prompt
+        return self.rate(request.model, request.at, prompt, request.terms)
+
+    def cost(self, request: Request) -> Decimal | None:
+        """Dollars of one request; None when its model has no price."""
+        rate = self.rate_of(request)
+        return None if rate is None else rate.cost(request.usage, request.web_searches)
 
     def canonical(self, model: str) -> str | None:
         """The table's own name of a model, or ``None`` when it is unknown."""

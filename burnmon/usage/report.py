@@ -128,7 +128,7 @@ def report(sums: Iterable[Sum], question: Question, prices: PriceTable) -> Repor
         if not question.wants(agent, project):
             continue
         key = project if question.by == "project" else key_of(key)
-        part = _Part(agent, project, each, _cost(each, prices))
+        part = _Part(agent, project, each, cost_of(each, prices))
         parts.setdefault(key, []).append(part)
     rows = [_row(key, group) for key, group in parts.items()]
     rows.sort(key=_by_key if kind.time else _dearest)
@@ -160,7 +160,7 @@ def _alone(request: Request, prices: PriceTable) -> _Part:
         1,
         int(request.incomplete),
     )
-    return _Part(request.agent, request.project, alone, _cost(alone, prices))
+    return _Part(request.agent, request.project, alone, cost_of(alone, prices))
 
 
 def moved(project: str, paths: Sequence[tuple[str, str]]) -> str:
@@ -171,7 +171,8 @@ def moved(project: str, paths: Sequence[tuple[str, str]]) -> str:
     return project
 
 
-def _cost(each: Sum, prices: PriceTable) -> Decimal | None:
+def cost_of(each: Sum, prices: PriceTable) -> Decimal | None:
+    """Dollars of a sum; None when its model has no price."""
     rate = prices.rate(each.model, each.at, each.prompt, each.terms)
     return None if rate is None else rate.cost(each.usage, each.web_searches)
 

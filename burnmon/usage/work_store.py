@@ -145,13 +145,16 @@ class WorkStore:
         )
 
     def edits(
-        self, since: datetime | None = None, until: datetime | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sessions: Iterable[str] | None = None,
     ) -> list[Edit]:
-        """Edits in a span, oldest first."""
+        """Edits in a span, oldest first; of some sessions only, if named."""
         rows = self._db.execute(
             "SELECT key, at, outcome, tool, path, lines_added, lines_removed, added,"
             " removed, session, subagent, project, branch FROM edit"
-            " WHERE at >= ? AND at < ? ORDER BY at, key",
+            f" WHERE at >= ? AND at < ?{_among(sessions)} ORDER BY at, key",
             bounds(since, until),
         ).fetchall()
         text = self._words.__getitem__
@@ -197,12 +200,10 @@ class WorkStore:
         sessions: Iterable[str] | None = None,
     ) -> list[ToolCall]:
         """Tool calls made in a span, oldest first; of some sessions only, if named."""
-        among = ""
-        if sessions is not None:
-            among = f" AND session IN ({','.join(str(number(s)) for s in sessions)})"
         rows = self._db.execute(
             "SELECT key, at, took, tool, target, what, outcome, session, subagent"
-            f" FROM tool_call WHERE at >= ? AND at < ?{among} ORDER BY at, key",
+            " FROM tool_call"
+            f" WHERE at >= ? AND at < ?{_among(sessions)} ORDER BY at, key",
             bounds(since, until),
         ).fetchall()
         text = self._words.__getitem__
@@ -220,6 +221,13 @@ class WorkStore:
             )
             for key, at, took, tool, target, what, outcome, session, subagent in rows
         ]
+
+
+def _among(sessions: Iterable[str] | None) -> str:
+    """SQL that leaves out all sessions but some; nothing where all are asked for."""
+    if sessions is None:
+        return ""
+    return f" AND session IN ({','.join(str(number(each)) for each in sessions)})"
 
 
 class _Words(dict[int, str]):
