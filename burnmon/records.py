@@ -131,6 +131,8 @@ class Request:
     """Git branch at the time, as the agent wrote it; empty when it did not."""
     version: str = ""
     """Version of the agent that wrote it."""
+    thinking: int | None = None
+    """Of the output, tokens of reasoning; None where the agent does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +365,8 @@ class Sighting(NamedTuple):
     cache_write_5m: int
     cache_write_1h: int
     web_searches: int
+    thinking: int
+    """Of the output, tokens of reasoning; negative where the agent does not tell."""
     final: bool
     """The agent had seen the end of the answer when it wrote this copy."""
     speed: str

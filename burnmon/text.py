@@ -258,6 +258,11 @@ def base(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
+def counted(number: int, noun: str) -> str:
+    """How many there are: ``1 commit``, ``1,640 commits``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def plain(text: str) -> str:
     """One line that is safe to print: no escapes, controls or direction overrides.
 

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import Literal, NamedTuple
 
 from burnmon.day import Reading, Refused
+from burnmon.text import money
 
 ZERO = Decimal(0)
 
@@ -27,14 +29,16 @@ class Parts(NamedTuple):
     """Writing context again that had lain in a cache before."""
     added: Decimal = ZERO
     """Context that was new: first written, or sent without a cache."""
+    thinking: Decimal = ZERO
+    """What the model thought, where the agent tells how much that was."""
     output: Decimal = ZERO
-    """What the model wrote, thinking included."""
+    """What the model wrote; its thinking too, where that is not told apart."""
     searches: Decimal = ZERO
     """Web searches."""
 
     @property
     def cost(self) -> Decimal:
-        return self.carried + self.rebuilt + self.added + self.output + self.searches
+        return sum(self, ZERO)
 
     def plus(self, other: Parts) -> Parts:
         """Both together."""
@@ -45,6 +49,7 @@ PART_WORDS = {
     "carried": "carrying context",
     "rebuilt": "rebuilding cache",
     "added": "new context",
+    "thinking": "thinking",
     "output": "output",
     "searches": "web search",
 }
@@ -54,20 +59,29 @@ Kind = Literal[
     "cold_cache",
     "model_switch",
     "compaction",
+    "retries",
+    "new_prompt",
     "broken_cache",
     "context_growth",
     "fan_out",
+    "fast",
+    "small_turns",
     "repetition",
     "polling",
     "failing",
     "refused",
+    "abandoned",
 ]
 """cold_cache: a pause outlived the cache; model_switch: another model has another
-cache; compaction: the context was replaced by a summary; broken_cache: it was written
-again without a reason that is recorded; context_growth: requests carry more than twice
-the context of the first turn; fan_out: sub-agents; repetition: the same call again and
-again without an edit in between; polling: so too, to wait; failing: calls that failed
-one after the other; refused: calls that the person refused or interrupted."""
+cache; compaction: the context was replaced by a summary; retries: the vendor failed and
+was asked again; new_prompt: a warm cache was written again when the person spoke;
+broken_cache: so too, without a reason that is recorded; context_growth: requests carry
+far more context than the session took up to begin; fan_out: sub-agents;
+fast: the surcharge of a faster mode; small_turns: little was written by a dear model;
+repetition: the same call again and again without an edit in between; polling: requests
+that only ask how something is getting on; failing: calls that failed one after the
+other; refused: calls that the person refused or interrupted; abandoned: edits of which
+nothing is left, in a file or a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,29 @@ class Turn:
     """Tokens of the requests without a price."""
 
 
+class EditFigures(NamedTuple):
+    """How edits fared; failed ones are left out."""
+
+    by_tool: tuple[tuple[str, int, int], ...] = ()
+    """Tool, how many of its edits were carried out, and of how many that were put to
+    the person; the tool with most edits first."""
+    kept: int = 0
+    """Edits of which no later edit took out a line."""
+    telling: int = 0
+    """Edits of which that can be told."""
+
+    @property
+    def accepted(self) -> tuple[int, int]:
+        """How many edits were carried out, of how many."""
+        return (
+            sum(each[1] for each in self.by_tool),
+            sum(each[2] for each in self.by_tool),
+        )
+
+
+NO_EDITS = EditFigures()
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """One session, or one day, explained."""
@@ -137,6 +174,10 @@ class Why:
     """Tokens of the requests without a price."""
     zone: str = "UTC"
     """On whose wall clock its turns are told."""
+    edits: EditFigures = NO_EDITS
+    unseen: int = 0
+    """Sub-agents that were started while no request of any is known: their cost is in
+    no sum."""
 
     @property
     def adds_up(self) -> bool:
@@ -147,6 +188,12 @@ class Why:
         return not self.turns or of_turns == self.parts
 
     @property
+    def per_turn(self) -> Decimal | None:
+        """What the middle one of its turns cost; None where that is not known."""
+        known = [each.parts.cost for each in self.turns if each.number]
+        return median(known) if known and not self.unpriced else None
+
+    @property
     def sentence(self) -> str:
         """The largest cause in one sentence; what is ordinary is said to be."""
         if not self.requests:
@@ -154,7 +201,9 @@ class Why:
         if self.unpriced and not self.parts.cost:
             return "what it cost is unknown: its requests have no price"
         if not self.causes:
-            return "nothing unusual: what it cost is what such work costs"
+            part = max(PART_WORDS, key=lambda name: getattr(self.parts, name))
+            dollars = money(getattr(self.parts, part))
+            return f"nothing unusual: most of it, {dollars}, is {PART_WORDS[part]}"
         return self.causes[0].words
 
 

@@ -28,7 +28,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.records import BUDGET, Forecast, SessionState, Window
-from burnmon.why import Cause, Parts, Turn, Why
+from burnmon.why import NO_EDITS, Cause, EditFigures, Parts, Turn, Why
 
 NOW = datetime(2026, 11, 17, 13, 32, 7, tzinfo=UTC)
 """A Tuesday, 14:32:07 in Berlin."""
@@ -603,7 +603,7 @@ def empty_day() -> Day:
     return Day(NOW.date(), ZONE, Spent(), (), (), {}, Asked(), None)
 
 
-def turn(number: int, cents: tuple[str, str, str, str, str], **other: Any) -> Turn:
+def turn(number: int, cents: tuple[str, ...], **other: Any) -> Turn:
     """A turn of six minutes; ``cents``: what its parts cost, in dollars."""
     made = Turn(
         number=number,
@@ -623,13 +623,17 @@ def turn(number: int, cents: tuple[str, str, str, str, str], **other: Any) -> Tu
 def turns() -> tuple[Turn, ...]:
     """Seven turns with everything that may happen in one."""
     return (
-        turn(0, ("0.104", "0", "0.21", "0.08", "0")),
-        turn(1, ("0.336", "0", "0.412", "0.3", "0.01")),
-        turn(2, ("0.41", "0", "0.0933", "0.44", "0"), marks=("3 agents",)),
-        turn(3, ("0.05", "1.7033", "0.06", "0.12", "0"), marks=("cold",)),
-        turn(4, ("0.3", "0", "0.001", "0.002", "0"), marks=("refused", "compacted")),
-        turn(5, ("0", "0", "0.0001", "0", "0"), took=timedelta(0), calls=0),
-        turn(6, ("0.2", "1.4033", "0.04", "0.66", "0"), marks=("cold", "switched")),
+        turn(0, ("0.104", "0", "0.21", "0.03", "0.05", "0")),
+        turn(1, ("0.336", "0", "0.412", "0.1", "0.2", "0.01")),
+        turn(2, ("0.41", "0", "0.0933", "0", "0.44", "0"), marks=("3 agents",)),
+        turn(3, ("0.05", "1.7033", "0.06", "0", "0.12", "0"), marks=("cold",)),
+        turn(
+            4, ("0.3", "0", "0.001", "0", "0.002", "0"), marks=("refused", "compacted")
+        ),
+        turn(5, ("0", "0", "0.0001", "0", "0", "0"), took=timedelta(0), calls=0),
+        turn(
+            6, ("0.2", "1.4033", "0.04", "0.16", "0.5", "0"), marks=("cold", "switched")
+        ),
     )
 
 
@@ -664,6 +668,7 @@ def why(**other: Any) -> Why:
         cache_read=0.964,
         cache_rebuilt=0.019,
         zone=ZONE,
+        edits=EditFigures((("Edit", 30, 31), ("Write", 12, 12)), 36, 40),
     )
     return replace(made, **other)
 
@@ -671,13 +676,14 @@ def why(**other: Any) -> Why:
 def why_nothing() -> Why:
     """A session that has asked for nothing yet."""
     nothing: dict[str, Any] = {"turns": (), "causes": (), "requests": 0}
-    unknown = {"cache_read": None, "cache_rebuilt": None}
+    unknown: dict[str, Any] = {"cache_read": None, "cache_rebuilt": None}
+    unknown |= {"edits": NO_EDITS}
     return why(parts=Parts(), subagents=Decimal(0), **nothing, **unknown)
 
 
 def why_unpriced() -> Why:
     """A session whose model has no price."""
-    free = ("0", "0", "0", "0", "0")
+    free = ("0",) * 6
     one = turn(1, free, unpriced=20, unpriced_tokens=340_000)
     unknown: dict[str, Any] = {"unpriced": 20, "unpriced_tokens": 340_000}
     nothing = {"parts": Parts(), "subagents": Decimal(0), "causes": ()}

@@ -81,7 +81,7 @@ def test_lost_cache(later: Request, loss: str) -> None:
     assert second.parts.rebuilt == 30_000 * RATE.cache_write_5m
     assert second.parts.added == 3_000 * RATE.cache_write_5m + 3 * RATE.input
     saved = 30_000 * (RATE.cache_write_5m - RATE.cache_read)
-    assert second.avoidable.rebuilt == saved
+    assert second.avoidable == saved
 
 
 def test_cache_of_an_hour() -> None:
@@ -127,6 +127,22 @@ def test_codex_writes_no_cache() -> None:
     assert told.parts.added == 5_000 * RATE.input
 
 
+def test_codex_cache_that_is_partly_there() -> None:
+    """What its vendor still has in part was not lost to a pause."""
+    first = request(0, Usage(40_000, 100), agent="codex")
+    second = request(9, Usage(20_000, 100, 25_000), agent="codex")
+    assert said(first, second)[1].loss == "broken_cache"
+
+
+def test_thinking() -> None:
+    """What of the output was thinking is a part of its own, where it is told."""
+    (known,) = said(request(0, read(0, 50_000), thinking=60))
+    assert known.parts.thinking == 60 * RATE.output
+    assert known.parts.output == 40 * RATE.output
+    (unknown,) = said(FIRST)
+    assert unknown.parts.thinking == 0
+
+
 def test_unpriced_request() -> None:
     """A request without a price has no parts, and is told to have none."""
     (told,) = said(request(0, read(0, 50_000), model="unknown"))
@@ -156,7 +172,15 @@ def test_parts_are_the_price(
 ) -> None:
     """The parts of any request add up to its price, to the last digit."""
     requests = [
-        request(at, usage, model=model, agent=agent, subagent=sub, web_searches=n)
+        request(
+            at,
+            usage,
+            model=model,
+            agent=agent,
+            subagent=sub,
+            web_searches=n,
+            thinking=n * 1_000 or None,
+        )
         for at, usage, model, agent, sub, n in sorted(drawn, key=lambda each: each[0])
     ]
     priced: Callable[[Request], Decimal] = lambda each: (  # noqa: E731 - a formula
@@ -165,4 +189,4 @@ def test_parts_are_the_price(
     for told in broken_down(requests, (), rate):
         assert told.parts.cost == priced(told.request)
         assert min(told.parts) >= 0
-        assert told.avoidable.rebuilt <= told.parts.rebuilt
+        assert told.avoidable <= told.parts.rebuilt

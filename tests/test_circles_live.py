@@ -80,6 +80,36 @@ def test_cold_cache_is_named(engine: Engine, session: Claude) -> None:
     assert any(each.startswith("1 pause that outlived the cache") for each in texts)
 
 
+def test_model_switch_is_named(engine: Engine, session: Claude) -> None:
+    """So is another model, which has to write the cache anew."""
+    session.tokens = (10, 50, 0, 41_000, 0)
+    session.ask(T)
+    session.model = "claude-sonnet-4-5-20250929"
+    session.tokens = (10, 50, 0, 42_000, 0)
+    session.ask(T + 10)
+    follow(engine, 11)
+    texts = [each.text for each in engine.snapshot(now(11)).events]
+    assert any(each.startswith("switching to sonnet-4.5") for each in texts)
+
+
+def test_fan_out_is_named(engine: Engine, session: Claude, tmp_path: Path) -> None:
+    """So are sub-agents, once they are many and cost much."""
+    session.tokens = (10, 50, 0, 41_000, 0)
+    session.ask(T)
+    for n in range(3):
+        agent = Claude(
+            tmp_path / "home",
+            "S1",
+            session.cwd,
+            subagent=f"a{n}",
+            tokens=session.tokens,
+        )
+        agent.ask(T + n + 1)
+    follow(engine, 5)
+    texts = [each.text for each in engine.snapshot(now(5)).events]
+    assert any(each.startswith("3 sub-agents with 3 requests") for each in texts)
+
+
 def test_cause_that_comes_right_after_a_look(engine: Engine, session: Claude) -> None:
     """What a look came too early for is found by the next one, without a new line."""
     session.tokens = (10, 50, 0, 41_000, 0)

@@ -54,6 +54,17 @@ def test_placeholder_gives_way(tmp_path: Path) -> None:
     assert (len(requests), tokens(requests).output) == (2, 140)
 
 
+@pytest.mark.parametrize(
+    ("stated", "thinking"), [(20, 20), (0, 0), (None, None), (51, None), (-1, None)]
+)
+def test_thinking(tmp_path: Path, stated: int | None, thinking: int | None) -> None:
+    """Thinking is known where a sensible count is stated, and never guessed."""
+    told = {"output_tokens_details": {"thinking_tokens": stated}}
+    line = homes.assistant("m1", homes.TOKENS, {"usage": told})
+    (request,) = counted(tmp_path, S1=[line])
+    assert (request.usage.output, request.thinking) == (50, thinking)
+
+
 def test_usage_is_one_whole_line(tmp_path: Path) -> None:
     """Model and tokens come from one line, also where a fallback changed both."""
     first = homes.assistant("m1", (900, 1, 0, 0, 0), {"model": "claude-fable-5"})

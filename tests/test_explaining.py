@@ -100,6 +100,27 @@ def said(
     return code, out, err
 
 
+def test_edits_that_were_thrown_away(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Work of which nothing is left is a cause, by session and by day."""
+    repo = Repo(tmp_path / "src" / "web")
+    repo.write("a.py", "first = 1\n")
+    repo.commit("begin", at=T)
+    made = Claude(tmp_path / "home", "S2", repo.path, tokens=(10, 50, 0, 41_000, 0))
+    made.write(repo.path / "a.py", "second = 2\n", T + 100)
+    kept = said(settings, capsys, "S2", "--json")
+    assert json.loads(kept[1])["causes"] == []
+    (repo.path / "a.py").write_text("first = 1\n")
+    code, out, _ = said(settings, capsys, "S2", "--json")
+    (cause,) = json.loads(out)["causes"]
+    assert (code, cause["kind"], cause["times"]) == (0, "abandoned", 1)
+    assert cause["cost_usd"] == json.loads(out)["cost_usd"]
+    of_day = said(settings, capsys, "--day", f"{NOW:%Y-%m-%d}", "--json")
+    kinds = {each["kind"] for each in json.loads(of_day[1])["causes"]}
+    assert kinds == {"abandoned"}
+
+
 def test_command(
     settings: Settings, session: Claude, capsys: pytest.CaptureFixture[str]
 ) -> None:

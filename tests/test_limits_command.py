@@ -239,6 +239,7 @@ def dollar(minutes: float, model: str = "claude-opus-4-5") -> Sighting:
         cache_write_5m=0,
         cache_write_1h=0,
         web_searches=0,
+        thinking=-1,
         final=True,
         speed="",
         region="",

@@ -65,6 +65,7 @@ def sighting(key: int, at: datetime, model: str = homes.OPUS, **more: Any) -> Si
         "cache_write_5m": 0,
         "cache_write_1h": 0,
         "web_searches": 0,
+        "thinking": -1,
         "final": True,
         "speed": "",
         "region": "",

@@ -46,7 +46,7 @@ def many(count: int) -> Why:
     turns = tuple(
         example.turn(
             number,
-            ("0.0512", "0", "0.004", "0.02", "0"),
+            ("0.0512", "0", "0.004", "0", "0.02", "0"),
             began_at=example.NOW - timedelta(minutes=20 * (count - number)),
         )
         for number in range(1, count + 1)
@@ -134,8 +134,8 @@ def test_parts_without_colour() -> None:
     """Every part has its own glyph in a bar, and its words beside the same glyph."""
     glyphs = [glyph for glyph, _ in GLYPHS.values()]
     assert len(set(glyphs)) == len(PART_WORDS) == len(GLYPHS)
-    (bar,) = [bar_of(Parts(*[Decimal(1)] * 5), 10)]
-    assert "".join(text for text, _ in bar) == "██▓▓▒▒░░▚▚"
+    (bar,) = [bar_of(Parts(*[Decimal(1)] * 6), 12)]
+    assert "".join(text for text, _ in bar) == "██▓▓▒▒▞▞░░▚▚"
     told = row(drawn(example.why(), 120, 36), "carrying context")
     assert "▓ rebuilding cache $3.11" in told
 
@@ -146,7 +146,7 @@ def test_waterfall() -> None:
     turns = [line for line in shown if "#" in line]
     numbers = [line.split("#")[1][0] for line in turns]
     assert numbers == list("6543210")
-    lengths = [sum(line.count(glyph) for glyph in "█▓▒░▚") for line in turns]
+    lengths = [sum(line.count(glyph) for glyph in "█▓▒▞░▚") for line in turns]
     assert lengths[0] == max(lengths)
     assert lengths[5] == round(lengths[0] * 1.058 / 2.3033)
     assert "cold · switched" in turns[0]
@@ -169,7 +169,7 @@ def test_earlier_turns_are_summed() -> None:
     """A text tells the last turns one by one, and what the others came to."""
     told = page_of(many(500))
     assert sum("#" in line for line in told) == 20
-    assert told[-1].strip() == "480 earlier turns: $36.00"
+    assert " 480 earlier turns: $36.00" in told
 
 
 def test_causes() -> None:

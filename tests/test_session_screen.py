@@ -127,7 +127,7 @@ async def test_kept_fresh() -> None:
         assert asked.turn == 6
         await pilot.press("j", "j")
         assert asked.turn == 4
-        newest = example.turn(7, ("0", "0", "0", "0.5", "0"))
+        newest = example.turn(7, ("0", "0", "0", "0", "0.5", "0"))
         parts = example.why().parts.plus(newest.parts)
         newer = example.why(turns=(*example.turns(), newest), parts=parts)
         thread = threading.Thread(target=asked.post, args=(newer,))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from math import inf
 
 import pytest
 from test_breakdown import NOON, rate, read, request
 
+from burnmon.records import Mark
 from burnmon.usage.breakdown import broken_down
 from burnmon.usage.shifts import Sample, samples, shifts
 
@@ -79,6 +81,53 @@ def test_like_is_compared_with_like() -> None:
     late = [each for each in other if each.version in VERSIONS[3:]]
     early = [each for each in known if each.version in VERSIONS[:3]]
     assert shifts([*early, *late]) == []
+
+
+def dealt(retried: Sequence[float]) -> list[Sample]:
+    """Sessions of two versions in turn, each retried or not."""
+    return [
+        Sample(
+            *("claude", "opus", VERSIONS[n * 2 // len(retried)]),
+            NOON + timedelta(hours=n),
+            {"sessions with a retry": each},
+        )
+        for n, each in enumerate(retried)
+    ]
+
+
+def test_share_that_shifts() -> None:
+    """More sessions with retries since a version are told as a share."""
+    (found,) = shifts(dealt([0, 0, 0, 1] * 15 + [1, 1, 1, 0] * 15))
+    assert (found.figure, found.version) == ("sessions with a retry", VERSIONS[1])
+    assert (found.before, found.after, found.ratio) == (0.25, 0.75, 3)
+
+
+def test_share_that_was_nothing() -> None:
+    """What never happened before has no ratio, and is told all the same."""
+    (found,) = shifts(dealt([0] * 60 + [1, 0] * 30))
+    assert (found.before, found.ratio) == (0, inf)
+
+
+@pytest.mark.parametrize(
+    "retried",
+    [[0, 0, 0, 1] * 30, [0] * 60 + [1] * 3 + [0] * 57, [0] * 9 + [1] * 9],
+    ids=["the same", "too few of them", "too few sessions"],
+)
+def test_share_that_does_not_shift(retried: list[float]) -> None:
+    """Where the share is the same, or there is too little to tell, nothing is said."""
+    assert shifts(dealt(retried)) == []
+
+
+def test_what_a_session_stated() -> None:
+    """A retry counts for the version whose requests it came among."""
+    asked = [
+        request(n, read(10_000, 500), version="2.1.0" if n < 5 else "2.1.1")
+        for n in range(10)
+    ]
+    marks = [Mark("claude", "S1", NOON + timedelta(minutes=7), "retry")]
+    old, new = samples([broken_down(asked, (), rate)], {"S1": marks})
+    assert old.figures["sessions with a retry"] == 0
+    assert new.figures["sessions with a retry"] == 1
 
 
 def test_what_a_session_comes_to() -> None:

@@ -11,19 +11,22 @@ from burnmon.cli.why import document, lines
 
 def test_text() -> None:
     """The text says the sentence, the sum, the turns and the causes, without boxes."""
-    told = list(lines(example.why(), 80))
+    told = list(lines(example.why(unseen=2), 80))
     assert told[0].strip().startswith("$3.11 of $6.94 · the cache went cold 2 times")
     text = "\n".join(told)
     assert "= $6.94 ✓" in text
     assert "#6" in text
     assert "→ go on sooner" in text
+    assert "98 % of 43 edits accepted, failed ones apart: Edit 30/31" in text
+    assert "90 % of 40 edits not redone" in text
+    assert "2 sub-agents asked for, and no request of theirs is known" in text
     assert not {"│", "╭", "─"} & set(text)
     assert max(map(len, told)) <= 80
 
 
 def test_document() -> None:
     """The document has every figure with all its digits; its parts add up."""
-    why = example.why()
+    why = example.why(unseen=2)
     fields = document(why)
     assert fields["cost_usd"] == sum(fields["parts_usd"].values())
     assert sum(turn["cost_usd"] for turn in fields["turns"]) == fields["cost_usd"]
@@ -31,6 +34,7 @@ def test_document() -> None:
         "carried",
         "rebuilt",
         "added",
+        "thinking",
         "output",
         "searches",
     ]
@@ -40,6 +44,16 @@ def test_document() -> None:
     assert first["kind"] == "cold_cache"
     assert first["cost_usd"] == Decimal("3.1066")
     assert first["turns"] == (3, 6)
+    assert fields["cost_per_turn_usd"] == why.per_turn
+    assert fields["edits"] == {
+        "by_tool": [
+            {"tool": "Edit", "accepted": 30, "asked": 31},
+            {"tool": "Write", "accepted": 12, "asked": 12},
+        ],
+        "not_redone": 36,
+        "told": 40,
+    }
+    assert fields["unseen_subagents"] == 2
 
 
 def test_unknown_is_null() -> None:

@@ -40,7 +40,7 @@ from burnmon.records import (
 )
 from burnmon.text import base, minutes_of
 
-VERSION = 2
+VERSION = 3
 SYNTHETIC = "<synthetic>"
 MAX_COST = 10**9
 """US dollars; no session costs more, a bigger number is damage."""
@@ -122,6 +122,10 @@ class _Split(msgspec.Struct):
     ephemeral_1h_input_tokens: int | None = None
 
 
+class _Details(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
 class _Searches(msgspec.Struct):
     web_search_requests: int | None = None
 
@@ -142,6 +146,7 @@ class _Usage(msgspec.Struct):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_creation: _Split | None = None
+    output_tokens_details: _Details | None = None
     server_tool_use: _Searches | None = None
     inference_geo: str | None = None
     speed: str | None = None
@@ -462,6 +467,7 @@ def _request(
         model,
         *tokens,
         searches,
+        _thinking(usage),
         message.stop_reason is not None,
         "" if usage.speed in (None, "standard") else usage.speed or "",
         "us" if usage.inference_geo == "us" else "",
@@ -507,6 +513,7 @@ def _extras(
                 cache_write_5m=tokens[3],
                 cache_write_1h=tokens[4],
                 web_searches=0,
+                thinking=-1,
             )
         )
 
@@ -533,6 +540,15 @@ def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None
         and 0 <= hour <= MAX_TOKENS
     )
     return (fresh, output, cached, five, hour) if possible else None
+
+
+def _thinking(usage: _Usage) -> int:
+    """What of the output was reasoning; -1 where no sensible count is stated."""
+    details = usage.output_tokens_details
+    stated = details.thinking_tokens if details else None
+    if stated is None or not 0 <= stated <= (usage.output_tokens or 0):
+        return -1
+    return stated
 
 
 def _system(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:

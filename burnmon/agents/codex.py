@@ -40,7 +40,7 @@ from burnmon.records import (
 )
 from burnmon.text import base
 
-VERSION = 3
+VERSION = 4
 
 DEARER = ("priority",)
 """Service tiers with a price of their own; ``default`` and none are the same."""
@@ -97,6 +97,7 @@ class _Tokens(msgspec.Struct, gc=False):
     cached_input_tokens: int = 0
     cache_write_input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_output_tokens: int = -1
     total_tokens: int = 0
 
 
@@ -428,7 +429,8 @@ def _count(info: _Info, at: int, trail: Trail, facts: Facts) -> None:
     if e or f or g or h:
         turn = memory.get("turn") or memory.get("family") or trail.own_id
         key = f"codex\x1f{turn}\x1f{a}\x1f{b}\x1f{c}\x1f{d}\x1f{e}\x1f{f}\x1f{g}\x1f{h}"
-        _request(hashed(key), used, at, trail, facts)
+        thinking = last.reasoning_output_tokens if last else -1
+        _request(hashed(key), (*used, thinking), at, trail, facts)
 
 
 def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
@@ -444,7 +446,9 @@ def _record(payload: _Payload, at: int, trail: Trail, facts: Facts) -> None:
         return
     memory["records"] = True
     key = identity("codex", "record", payload.turn_id, payload.response_id)
-    _request(key, _components(payload.usage), at, trail, facts)
+    used = payload.usage
+    told = (*_components(used), used.reasoning_output_tokens)
+    _request(key, told, at, trail, facts)
 
 
 def _components(tokens: _Tokens) -> list[int]:
@@ -465,11 +469,14 @@ def _moved(total: list[int], before: list[int] | None) -> list[int]:
     return moved if min(moved) >= 0 else total
 
 
-def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> None:
-    prompt, cached, written, output = used
+def _request(
+    key: int, told: tuple[int, ...], at: int, trail: Trail, facts: Facts
+) -> None:
+    """Note a request; ``told``: its components, and the reasoning in its output."""
+    prompt, cached, written, output, thinking = told
     fresh = prompt - cached - written
     # Counts without the bits of large and negative numbers need no second look.
-    if (prompt | cached | written | output) >> 39 and not possible(*used):
+    if (prompt | cached | written | output) >> 39 and not possible(*told[:4]):
         facts.skip("impossible count")
         return
     memory = trail.memory
@@ -489,6 +496,7 @@ def _request(key: int, used: list[int], at: int, trail: Trail, facts: Facts) -> 
         written,
         0,
         0,
+        thinking if 0 <= thinking <= output else -1,
         True,
         tier if tier in DEARER else "",
         "",

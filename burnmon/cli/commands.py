@@ -303,7 +303,9 @@ COMMANDS = {
         "--shifts compares your own sessions of the last half year, ten or more on\n"
         "each side of a version, and tells only what chance hardly does.",
         json="agent, session_id, title, project, cost_usd,\n"
-        "parts_usd: {carried, rebuilt, added, output, searches}, subagents_usd,\n"
+        "parts_usd: {carried, rebuilt, added, thinking, output, searches},\n"
+        "subagents_usd, unseen_subagents, cost_per_turn_usd,\n"
+        "edits: {by_tool: [{tool, accepted, asked}], not_redone, told},\n"
         "requests, unpriced_requests, unpriced_tokens, cache_read_percent,\n"
         "cache_rebuilt_percent, sentence,\n"
         "turns: [{number, began_at, took_seconds, model, cost_usd, parts_usd,\n"

@@ -23,7 +23,6 @@ from burnmon.day import CommitRow, Evidence, Rest, Spent, in_cents, total
 from burnmon.frame.shipped_cells import (
     STATE_WORDS,
     amount,
-    counted,
     reason_words,
     unpriced,
 )
@@ -32,6 +31,7 @@ from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.reckoning import Reckoning
 from burnmon.shipped.repositories import repository_of
+from burnmon.text import counted
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 

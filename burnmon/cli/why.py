@@ -6,6 +6,7 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,13 +18,15 @@ from burnmon.cli.review import day_asked
 from burnmon.config import Settings
 from burnmon.frame.segments import to_text
 from burnmon.frame.session import page
+from burnmon.live.abandoning import span_of, with_abandoned
 from burnmon.live.explaining import Explaining
+from burnmon.live.shipping import Shipping
 from burnmon.records import UsageError
 from burnmon.shipped.review import bounds
-from burnmon.text import plain, short_model, tokens
+from burnmon.text import plain, share, short_model, tokens
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.shifts import Shift
+from burnmon.usage.shifts import SHARES, Shift
 from burnmon.why import Cause, Parts, Turn, Why
 
 
@@ -32,17 +35,23 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.since or args.until:
         raise UsageError("why takes one session; burnmon report sums up a span")
     prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
-    with gathered(settings, now) as ledger, Progress(sys.stderr):
+    within: tuple[datetime, datetime] | None
+    with gathered(settings, now) as ledger, Progress(sys.stderr) as progress:
         explaining = Explaining(ledger, prices)
         if args.shifts:
             return _tell_shifts(explaining.shifts(now), args.json, now)
         why: Why | None
         if args.day:
             day = day_asked(args.day, settings.zone, now)
-            whole = explaining.day(*bounds(day, settings.zone))
-            why = replace(whole, title=f"{day:%a %-d %b %Y}")
+            within = bounds(day, settings.zone)
+            why = replace(explaining.day(*within), title=f"{day:%a %-d %b %Y}")
         else:
             why = _explained(ledger, explaining, args.operand)
+            within = span_of(why) if why and why.turns else None
+        if why is not None and within is not None:
+            with closing(Shipping(settings, ledger, prices)) as shipping:
+                lost = shipping.discarded(*within, why.session_id, progress.commits)
+            why = with_abandoned(why, lost)
     if why is None:
         words = "no session has made a request yet"
         if args.json:
@@ -67,14 +76,19 @@ def _tell_shifts(found: Sequence[Shift], as_json: bool, now: datetime) -> int:
     for each in found:
         print(
             f"{plain(each.agent)} {plain(short_model(each.model))}: {each.figure}"
-            f" {each.ratio:.2f}× since {plain(each.version)} of {each.since:%Y-%m-%d}"
-            f" ({tokens(each.before)} → {tokens(each.after)}; {each.sessions[0]}"
-            f" sessions before, {each.sessions[1]} after; by chance in"
-            f" {each.chance:.1%} of such pasts)"
+            f" {_change(each)} since {plain(each.version)} of {each.since:%Y-%m-%d};"
+            f" {each.sessions[0]} sessions before, {each.sessions[1]} after; by chance"
+            f" in {each.chance:.1%} of such pasts"
         )
     if not found:
         print("no figure of your own sessions is another since a version began")
     return cli.OK
+
+
+def _change(each: Shift) -> str:
+    if each.figure in SHARES:
+        return f"{share(each.before)} → {share(each.after)}"
+    return f"{each.ratio:.2f}× ({tokens(each.before)} → {tokens(each.after)} tokens)"
 
 
 def _shift(each: Shift) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def _shift(each: Shift) -> dict[str, Any]:
         "since": each.since,
         "before": each.before,
         "after": each.after,
-        "ratio": each.ratio,
+        "ratio": each.ratio if each.before else None,
         "sessions_before": each.sessions[0],
         "sessions_after": each.sessions[1],
         "chance_percent": 100 * each.chance,
@@ -135,6 +149,16 @@ def document(why: Why) -> dict[str, Any]:
         "cache_read_percent": _percent(why.cache_read),
         "cache_rebuilt_percent": _percent(why.cache_rebuilt),
         "sentence": why.sentence,
+        "cost_per_turn_usd": why.per_turn,
+        "edits": {
+            "by_tool": [
+                {"tool": tool, "accepted": accepted, "asked": asked}
+                for tool, accepted, asked in why.edits.by_tool
+            ],
+            "not_redone": why.edits.kept,
+            "told": why.edits.telling,
+        },
+        "unseen_subagents": why.unseen,
         "turns": [_turn(each) for each in why.turns],
         "causes": [_cause(each) for each in why.causes],
     }

@@ -15,7 +15,15 @@ from datetime import date, datetime, timedelta
 
 from burnmon.day import DAY_TAKES, PostDay, Refused, day_named
 from burnmon.demo import day
-from burnmon.demo.script import BUDGETS, PARTS, START, TODAY, ZONE, instant
+from burnmon.demo.script import (
+    BUDGETS,
+    PARTS,
+    START,
+    TODAY,
+    USUAL,
+    ZONE,
+    instant,
+)
 from burnmon.demo.shipped import Recorded
 from burnmon.demo.why import explained_part
 from burnmon.live.headroom import Accounts, learn_from
@@ -76,6 +84,8 @@ class Recording:
             learned=self._learned(sessions, readings, now),
             budgets=budget_windows(BUDGETS, self._tally.projects, (), ZONE, now),
             experiences=self._experiences,
+            usual=USUAL,
+            circles=day.circles(now),
         )
         commits = tuple(each for each in self._commits if each.at <= now)
         return replace(take(known, self._tally, now), commits=commits)

@@ -12,6 +12,7 @@ from itertools import accumulate, chain
 from random import Random
 
 from burnmon.demo.script import (
+    CIRCLES,
     GAUGES,
     MOMENTS,
     PARTS,
@@ -24,12 +25,16 @@ from burnmon.demo.script import (
     instant,
 )
 from burnmon.records import LimitReading, Mark, Request, Session, Usage, identity
+from burnmon.usage.adding import ms
+from burnmon.usage.repetition import ENOUGH, Repetition
 
 GROWTH = 620
 """Tokens that a request adds to its conversation, on average."""
 PACE = 22
 """Tokens of output per second of work: who takes longer has more to say."""
 HOUR, FIVE_MINUTES = timedelta(hours=1), timedelta(minutes=5)
+CALLING = timedelta(seconds=30)
+"""A call that a session makes again and again is what it does for so long."""
 _PAST_READINGS = 40
 
 
@@ -78,6 +83,7 @@ def _conversation(
                 subagent=subagent,
                 project=f"/home/sam/code/{part.project}",
                 branch=part.branch,
+                thinking=output * 2 // 5,
             )
             context, warm_until = context + added, at + life
 
@@ -193,6 +199,7 @@ def _session(
     turned = [at for span in spans for at in span if at <= now]
     works = any(begin <= now < end for begin, end in spans)
     last_at = max(newest.at, turned[-1]) if newest else turned[-1]
+    call = part.calls[own.key % len(part.calls)] if own else ""
     return Session(
         agent=part.agent,
         session_id=part.session_id,
@@ -202,11 +209,35 @@ def _session(
         title=part.title,
         started_at=turned[0],
         last_at=last_at,
-        doing=part.calls[own.key % len(part.calls)] if works and own else "",
+        doing=(_calling(part, now) or call) if works else "",
         doing_at=last_at if works else turned[-1],
         turn="agent" if works else "person",
         context_window=258_400 if part.agent == "codex" else 200_000,
     )
+
+
+def circles(now: datetime) -> dict[str, list[Repetition]]:
+    """Where sessions have gone in circles by ``now``."""
+    found: dict[str, list[Repetition]] = {}
+    for part, tool, target, clocks in CIRCLES:
+        made = [ms(at) for each in clocks if (at := instant(each)) <= now]
+        if len(made) >= ENOUGH:
+            circle = Repetition(
+                *("repeated", tool, target, len(made), made[0], made[-1]),
+                tuple(made),
+                "",
+            )
+            found.setdefault(part.session_id, []).append(circle)
+    return found
+
+
+def _calling(part: Part, now: datetime) -> str:
+    """The call that a session makes again and again right now; else empty."""
+    for each in CIRCLES:
+        first, last = instant(each.clocks[0]), instant(each.clocks[-1])
+        if each.part is part and first <= now <= last + CALLING:
+            return f"{each.tool} {each.target}"
+    return ""
 
 
 def marks(now: datetime) -> list[Mark]:

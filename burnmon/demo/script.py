@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from burnmon.budget_settings import Budget
+from burnmon.usage.usual import Usual
 
 ZONE = "Europe/Berlin"
 TODAY = date(2026, 11, 17)
@@ -229,6 +231,22 @@ MOMENTS = (
     Moment("14:21", WEB, "compacted", "154730"),
     Moment("14:38:20", API, "compacted", "161540"),
 )
+
+
+class Circle(NamedTuple):
+    """A call that a session makes again and again, without an edit in between."""
+
+    part: Part
+    tool: str
+    target: str
+    clocks: tuple[str, ...]
+
+
+CIRCLES = (
+    Circle(WEB, "Bash", "npm", ("14:30:58", "14:31:17", "14:31:36", "14:31:58")),
+)
+USUAL = Usual(Decimal("4.10"), 14, 5, "Tuesday afternoon")
+"""What an hour like this comes to; the weeks before are not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

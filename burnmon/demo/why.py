@@ -11,8 +11,9 @@ from burnmon.demo.script import Part
 from burnmon.live.explaining import explained
 from burnmon.records import Request
 from burnmon.usage.breakdown import broken_down
-from burnmon.usage.causes import Told, causes, marks_of
+from burnmon.usage.causes import causes
 from burnmon.usage.pricing import PriceTable
+from burnmon.usage.turns import Told, marks_of
 from burnmon.why import Why
 
 

@@ -143,7 +143,8 @@ def _compared(burn: Burn) -> list[Line]:
     beside = burn.compared
     if beside is None:
         return []
-    words = f"{beside.times:.1f}× your usual {beside.when}"
+    day, _, part = beside.when.partition(" ")
+    words = f"{beside.times:.1f}× your usual {day[:3]} {part}"
     return [[Segment(words), Segment(f" · {beside.hours} h", "dim")]]
 
 

@@ -8,8 +8,8 @@ from burnmon.day import CommitRow, Day, Evidence, Rest, Spent
 from burnmon.frame.day_view import Row, day_words
 from burnmon.frame.explain import Facts, in_two_columns, wrapped
 from burnmon.frame.segments import Line, Segment
-from burnmon.frame.shipped_cells import STATE_WORDS, counted, reason_words, unpriced
-from burnmon.text import local, money, plain, share
+from burnmon.frame.shipped_cells import STATE_WORDS, reason_words, unpriced
+from burnmon.text import counted, local, money, plain, share
 
 
 def evidence(day: Day, row: Row, width: int) -> list[Line]:

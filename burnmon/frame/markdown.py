@@ -16,14 +16,13 @@ from burnmon.frame.day_view import Row, cents_of, day_words
 from burnmon.frame.shipped_cells import (
     STATE_WORDS,
     amount,
-    counted,
     short,
     state_counts,
     tokens_beside,
     unpriced,
     whole_cost,
 )
-from burnmon.text import base, local, plain, share
+from burnmon.text import base, counted, local, plain, share
 from burnmon.text import day as date_words
 
 _REFERENCE = re.compile(r"#\d{1,9}|[A-Z][A-Z0-9]{0,11}-\d{1,9}", re.ASCII)

@@ -11,7 +11,6 @@ from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.explain import wrapped
 from burnmon.frame.rows import Rows, indented, listed, marked
 from burnmon.frame.segments import Line, Segment, blank, fitted, joined, spread
-from burnmon.frame.shipped_cells import counted
 from burnmon.frame.view import window_on_screen
 from burnmon.frame.waiting import reading, waiting
 from burnmon.frame.why_cells import (
@@ -23,8 +22,9 @@ from burnmon.frame.why_cells import (
     turn_lines,
     whole_cost,
 )
+from burnmon.frame.why_figures import figures_page
 from burnmon.frame.why_view import WhyScene, place_of, turn_cents
-from burnmon.text import base, fit, plain
+from burnmon.text import base, counted, fit, plain
 from burnmon.why import Why
 
 _TWO_LINES_FROM = 16
@@ -68,6 +68,8 @@ def page(why: Why, width: int) -> list[Line]:
     if why.causes:
         lines += [[], [Segment("Causes, dearest first; they may overlap", "title")]]
         lines += cause_lines(why, inner, remedies=True)
+    figures = figures_page(why, inner)
+    lines += [[], *figures] if figures else []
     sentence = len(headline(why, width, 9))
     return lines[:sentence] + [indented(line, width) for line in lines[sentence:]]
 
@@ -120,6 +122,8 @@ def _facts(why: Why) -> list[str]:
     if why.subagents:
         (part,) = in_cents([why.subagents])
         found.append(f"sub-agents {dollars(why.subagents, part, 0)} of it")
+    if why.unseen:
+        found.append(f"{counted(why.unseen, 'sub-agent')} not in it")
     found += cache_words(why)
     return [*found, counted(why.requests, "request")]
 

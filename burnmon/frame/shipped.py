@@ -27,7 +27,6 @@ from burnmon.frame.shipped_cells import (
     amount,
     commit_lines,
     cost_cells,
-    counted,
     rest_line,
     state_counts,
     unpriced,
@@ -36,7 +35,7 @@ from burnmon.frame.shipped_cells import (
 from burnmon.frame.shipped_groups import groups, kinds
 from burnmon.frame.view import window_on_screen
 from burnmon.frame.waiting import reading, waiting
-from burnmon.text import cells, fit, money, plain, share, whole
+from burnmon.text import cells, counted, fit, money, plain, share, whole
 
 _NOTES = 2
 """Lines of notes at most; the last one tells how many more there are."""

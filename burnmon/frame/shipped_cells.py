@@ -9,7 +9,18 @@ from decimal import Decimal
 
 from burnmon.day import CommitRow, Day, Rest, Spent
 from burnmon.frame.segments import Line, Segment
-from burnmon.text import base, cells, fit, local, money, pad, plain, share, tokens
+from burnmon.text import (
+    base,
+    cells,
+    counted,
+    fit,
+    local,
+    money,
+    pad,
+    plain,
+    share,
+    tokens,
+)
 from burnmon.text import day as date_words
 
 STATE_WORDS = {
@@ -19,11 +30,6 @@ STATE_WORDS = {
     "rewritten": "rewritten",
 }
 _STATE_STYLES = {"reverted": "attention", "rewritten": "dim", "not_merged": ""}
-
-
-def counted(number: int, noun: str) -> str:
-    """How many there are: ``1 commit``, ``1,640 commits``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def amount(spent: Spent, cents: Decimal) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from burnmon.day import GROUPS, Day, Group, in_cents
 from burnmon.frame.segments import Line, Segment
-from burnmon.frame.shipped_cells import amount, counted
-from burnmon.text import base, cells, pad, plain, short_model, span
+from burnmon.frame.shipped_cells import amount
+from burnmon.text import base, cells, counted, pad, plain, short_model, span
 
 _WORDY = 44
 """Columns from which a group has room for more than its dollars."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from burnmon.day import in_cents
 from burnmon.frame.explain import Facts, in_two_columns
 from burnmon.frame.segments import Line, Segment
-from burnmon.frame.shipped_cells import counted
 from burnmon.frame.why_cells import dollars, marks_of, unpriced_words
 from burnmon.frame.why_view import turn_cents, turns_of
-from burnmon.text import local, plain, short_model, span, tokens
+from burnmon.text import counted, local, plain, short_model, span, tokens
 from burnmon.why import PART_WORDS, Turn, Why
 
 

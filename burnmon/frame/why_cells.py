@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from burnmon.day import in_cents
 from burnmon.frame.segments import Line, Segment, columns, fitted, width_of
-from burnmon.frame.shipped_cells import counted
 from burnmon.frame.why_view import turn_cents, turns_of
-from burnmon.text import cells, clock, fit, plain, share, span, tokens
+from burnmon.text import cells, clock, counted, fit, plain, share, span, tokens
 from burnmon.why import PART_WORDS, Parts, Turn, Why
 
 GLYPHS = {
     "carried": ("█", "area"),
     "rebuilt": ("▓", "attention"),
     "added": ("▒", "accent"),
+    "thinking": ("▞", "calm"),
     "output": ("░", "calm"),
     "searches": ("▚", "near"),
 }

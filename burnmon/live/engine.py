@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnmon import text
 from burnmon.config import Root, Settings
+from burnmon.live.dearest import Dearest
 from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.registry import alive
@@ -58,8 +59,10 @@ LEARNING = timedelta(seconds=30)
 """What a dollar takes from a window is learned anew this often."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
+RESTING = timedelta(hours=1)
+"""After which the requests of a session are no longer kept at hand."""
 EXPLAINING = timedelta(seconds=5)
-"""What makes a session dear is looked for at most this often; it takes some ten ms."""
+"""What makes a session dear is looked for at most this often; it takes some ms."""
 CIRCLING = timedelta(hours=1)
 """How far back it is looked for sessions that go in circles."""
 GATHERING = timedelta(seconds=1)
@@ -123,6 +126,7 @@ class Engine:
         """Where each session went in circles within the last hour."""
         self._causes: dict[str, tuple[datetime, tuple[Cause, ...]]] = {}
         """What makes each session dear, and when that was looked for."""
+        self._dearest = Dearest(ledger, self.tally.prices)
         self._due: set[str] = set()
         """Sessions for which it must be looked for again."""
         self._unread: set[str] = set()
@@ -308,14 +312,14 @@ class Engine:
 
     def _look_for_causes(self, now: datetime) -> None:
         """Notice what makes sessions dear that work right now."""
-        explaining = Explaining(self.ledger, self.tally.prices)
         for session_id in tuple(self._due):
             looked_at, _ = self._causes.get(session_id, (None, ()))
             if looked_at is None or abs(now - looked_at) >= EXPLAINING:
-                why = explaining.session(session_id)
-                dear = why.causes[:1] if why else ()
-                self._causes[session_id] = now, dear
+                self._causes[session_id] = now, self._dearest.causes(session_id)[:1]
                 self._due.discard(session_id)
+        for session_id, (looked_at, _) in self._causes.items():
+            if abs(now - looked_at) > RESTING:
+                self._dearest.forget(session_id)
 
     def _look_for_circles(self, session_ids: set[str], now: datetime) -> None:
         """Notice sessions that do the same again and again, or fail in a row."""

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import NamedTuple
 
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.day import Refused
+from burnmon.live.abandoning import span_of, with_abandoned
 from burnmon.live.explaining import Explaining
-from burnmon.records import BurnmonError
+from burnmon.live.shipping import Shipping
+from burnmon.records import BurnmonError, HistoryError
+from burnmon.shipped.allocation import Charge
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
-from burnmon.why import PostWhy, WhyAnswer
+from burnmon.why import PostWhy, Why, WhyAnswer
 
 LOOK = 1.0
 """Seconds between two looks at whether the ledger has learned something."""
+LOOK_AT_GIT = 60
+"""Looks after which it is asked anew what is left of the edits."""
 RETRY = 5.0
 """Seconds of pause after a failure."""
 
@@ -81,13 +88,26 @@ class Explainer:
         settings = self._settings
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         answered: tuple[_Question, int] | None = None
-        with Ledger(settings.ledger_file, writes=False) as ledger:
+        why: WhyAnswer
+        lost: list[Charge] = []
+        looks = 0
+        with (
+            Ledger(settings.ledger_file, writes=False) as ledger,
+            closing(Shipping(settings, ledger, prices)) as shipping,
+        ):
             explaining = Explaining(ledger, prices)
             while (question := self._question) is not None:
+                if answered is None or answered[0] is not question:
+                    lost, looks = [], 0
                 asked = question, ledger.version()
                 if asked != answered:
                     answered = asked
-                    question.post(self._answer(explaining, question.session_id))
+                    why = self._answer(explaining, question.session_id)
+                    question.post(_whole(why, lost))
+                if looks % LOOK_AT_GIT == 0 and isinstance(why, Why) and why.turns:
+                    lost = _lost(why, shipping)
+                    question.post(_whole(why, lost))
+                looks += 1
                 self._bell.wait(LOOK)
                 self._bell.clear()
 
@@ -96,3 +116,16 @@ class Explainer:
         if why is None:
             return Refused("no request of this session is known yet")
         return replace(why, zone=self._settings.zone)
+
+
+def _lost(why: Why, shipping: Shipping) -> list[Charge]:
+    """What the session paid for edits that were thrown away; nothing without git."""
+    try:
+        return shipping.discarded(*span_of(why), why.session_id)
+    except HistoryError:
+        return []
+
+
+def _whole(why: WhyAnswer, lost: Sequence[Charge]) -> WhyAnswer:
+    """An answer with what was thrown away, as far as that is known."""
+    return with_abandoned(why, lost) if isinstance(why, Why) else why

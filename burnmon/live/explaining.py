@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from burnmon.records import Mark, Request
 from burnmon.usage.adding import ms
 from burnmon.usage.breakdown import Broken, broken_down
-from burnmon.usage.causes import Told, causes, least_of, marks_of, total, turns
+from burnmon.usage.causes import causes, worth_a_word
+from burnmon.usage.figures import edit_figures
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable
 from burnmon.usage.repetition import Repetition, repetitions
 from burnmon.usage.shifts import Shift, samples, shifts
+from burnmon.usage.turns import Told, marks_of, total, turns
 from burnmon.why import Cause, Why
-from burnmon.work import ToolCall
+from burnmon.work import Edit, ToolCall
 
 MARGIN = timedelta(minutes=1)
 """A prompt may be stamped this long before the first request that is known."""
+
+EARLIER = timedelta(days=1)
+"""A request may be dated this long before the first line of its session's files."""
 
 LOOKED_BACK = timedelta(days=180)
 """Sessions that shifts are looked for in."""
@@ -35,24 +41,30 @@ class Explaining:
 
     def session(self, session_id: str) -> Why | None:
         """One session; None if it made no request."""
-        requests = self._ledger.requests(sessions=[session_id])
+        told = self._facts(session_id)
+        if told is None:
+            return None
+        requests = [each.request for each in told.broken]
+        edits = self._ledger.work.edits(requests[0].at - MARGIN, sessions=[session_id])
+        circles = _circles(told.calls, told.prompts, _accepted(edits))
+        told = told._replace(circles=circles)
+        title = self._ledger.titles([session_id]).get(session_id, "")
+        own = [each for each in requests if not each.subagent] or requests
+        found = self._causes(told, own[-1].agent)
+        why = explained(told, found, (session_id, title, own[-1].project))
+        return replace(why, edits=edit_figures([edits]), unseen=unseen(told))
+
+    def _facts(self, session_id: str) -> Told | None:
+        began_at = self._ledger.began_at(session_id)
+        if began_at is None:
+            return None
+        requests = self._ledger.requests(began_at - EARLIER, sessions=[session_id])
         if not requests:
             return None
         since = requests[0].at - MARGIN
         marks = self._ledger.marks(since, [session_id])
         tools = self._ledger.work.tools(since, sessions=[session_id])
-        told = self._told(requests, marks)._replace(
-            circles=self._circles(tools, marks),
-            called_at=[_utc(each.at) for each in tools],
-            refused=[
-                (_utc(each.at), each.subagent)
-                for each in tools
-                if each.outcome in ("rejected", "interrupted")
-            ],
-        )
-        title = self._ledger.titles([session_id]).get(session_id, "")
-        own = [each for each in requests if not each.subagent] or requests
-        return explained(told, causes(told), (session_id, title, own[-1].project))
+        return self._told(requests, marks)._replace(calls=tools)
 
     def day(self, start: datetime, end: datetime) -> Why:
         """All sessions of a span, with the causes of the span in each."""
@@ -65,11 +77,29 @@ class Explaining:
         marks: dict[str, list[Mark]] = defaultdict(list)
         for mark in self._ledger.marks(first - MARGIN, names):
             marks[mark.session_id].append(mark)
+        work = self._ledger.work
+        tools = _by_session(work.tools(start, end, names))
+        edits = _by_session(work.edits(start, end, names))
         told = [
-            _during(self._told(by_session[name], marks[name]), start) for name in names
+            _during(self._told(by_session[name], marks[name]), start)._replace(
+                circles=_circles(
+                    tools[name], marks_of(marks[name], "prompt"), _accepted(edits[name])
+                ),
+                calls=tools[name],
+            )
+            for name in names
         ]
-        every = Told([each for some in told for each in some.broken], ())
-        return explained(every, _of_all(every, told), ("", "", ""), whole=False)
+        every = Told(
+            sorted(
+                (each for some in told for each in some.broken),
+                key=lambda each: each.request.at,
+            ),
+            (),
+            calls=[each for some in told for each in some.calls],
+        )
+        found = self._of_all(every, told)
+        why = explained(every, found, ("", "", ""), whole=False)
+        return replace(why, edits=edit_figures(edits.values()))
 
     def shifts(self, now: datetime) -> list[Shift]:
         """Figures of one's own sessions that are others since a version began."""
@@ -79,7 +109,8 @@ class Explaining:
         told = (
             broken_down(each, (), self._prices.rate_of) for each in by_session.values()
         )
-        return shifts(samples(told))
+        marks = _by_session(self._ledger.marks(now - LOOKED_BACK))
+        return shifts(samples(told, marks))
 
     def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
         return Told(
@@ -90,27 +121,73 @@ class Explaining:
     def circles(self, session_id: str, since: datetime) -> list[Repetition]:
         """Where a session went in circles since an instant."""
         tools = self._ledger.work.tools(since, sessions=[session_id])
-        marks = self._ledger.marks(since, [session_id]) if tools else ()
-        return self._circles(tools, marks)
-
-    def _circles(
-        self, tools: Sequence[ToolCall], marks: Sequence[Mark]
-    ) -> list[Repetition]:
-        """Those of one session's calls: prompts and accepted edits move it on."""
         if not tools:
             return []
-        first, name = _utc(tools[0].at), tools[0].session_id
-        edits = [
-            each.at
-            for each in self._ledger.work.edits(first, sessions=[name])
-            if each.outcome == "accepted"
+        marks = self._ledger.marks(since, [session_id])
+        moved = self._ledger.work.edited_at(since, session_id)
+        return _circles(tools, marks_of(marks, "prompt"), moved)
+
+    def _causes(self, told: Told, agent: str) -> tuple[Cause, ...]:
+        return causes(told, self._prices, self._ledger.models(agent))
+
+    def _of_all(self, every: Told, sessions: Sequence[Told]) -> tuple[Cause, ...]:
+        """What made all sessions together dear.
+
+        A context grows in each by itself; so do its turns and its circles.
+        """
+        shared = [
+            each for each in causes(every, self._prices) if each.kind not in _BY_ITSELF
         ]
-        said = [ms(at) for at in marks_of(marks, "prompt")]
-        return repetitions(tools, sorted([*edits, *said]))
+        own = [
+            each
+            for some in sessions
+            if some.broken
+            for each in self._causes(some, some.broken[0].request.agent)
+            if each.kind in _BY_ITSELF
+        ]
+        cost = total(each.parts for each in every.broken).cost
+        found = worth_a_word(cost, [*shared, *own])
+        return tuple(replace(each, turns=()) for each in found)
 
 
-def _utc(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+_BY_ITSELF = ("context_growth", "small_turns", "repetition", "failing")
+
+
+class _Work(Protocol):
+    @property
+    def session_id(self) -> str: ...
+
+
+_W = TypeVar("_W", bound=_Work)
+
+
+def _by_session(work: Iterable[_W]) -> defaultdict[str, list[_W]]:
+    found: defaultdict[str, list[_W]] = defaultdict(list)
+    for each in work:
+        found[each.session_id].append(each)
+    return found
+
+
+def _circles(
+    tools: Sequence[ToolCall], prompts: Iterable[datetime], edited_at: Iterable[int]
+) -> list[Repetition]:
+    """Those of one session's calls: prompts and accepted edits move it on."""
+    return repetitions(tools, sorted([*edited_at, *map(ms, prompts)]))
+
+
+def _accepted(edits: Iterable[Edit]) -> list[int]:
+    return [each.at for each in edits if each.outcome == "accepted"]
+
+
+_STARTING = ("Task", "Agent", "spawn_agent")
+"""Tools that start a sub-agent."""
+
+
+def unseen(told: Told) -> int:
+    """Sub-agents that were started, if no request of any is known."""
+    if any(each.request.subagent for each in told.broken):
+        return 0
+    return sum(each.tool in _STARTING and each.outcome == "ok" for each in told.calls)
 
 
 def _during(told: Told, start: datetime) -> Told:
@@ -118,20 +195,6 @@ def _during(told: Told, start: datetime) -> Told:
     return Told(
         [each for each in told.broken if each.request.at >= start], told.prompts
     )
-
-
-def _of_all(every: Told, sessions: Iterable[Told]) -> tuple[Cause, ...]:
-    """What made all sessions together dear; a context grows in each by itself."""
-    least = least_of(every)
-    shared = [each for each in causes(every) if each.kind != "context_growth"]
-    grown = [
-        each
-        for some in sessions
-        for each in causes(some)
-        if each.kind == "context_growth" and each.dollars >= least
-    ]
-    found = sorted([*shared, *grown], key=lambda each: -each.dollars)
-    return tuple(replace(each, turns=()) for each in found)
 
 
 def explained(

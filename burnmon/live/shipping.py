@@ -18,11 +18,12 @@ from burnmon.config import Settings
 from burnmon.day import Day
 from burnmon.live.explaining import Explaining
 from burnmon.records import HistoryError, Mark, Request
+from burnmon.shipped.allocation import Charge
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.history import Histories
 from burnmon.shipped.linking import Worked, link
 from burnmon.shipped.matching import Matching, numbers
-from burnmon.shipped.reckoning import About, Known, Linked
+from burnmon.shipped.reckoning import About, Known, Linked, Reckoning
 from burnmon.shipped.repositories import repository_of
 from burnmon.shipped.review import bounds, review
 from burnmon.usage.ledger import Ledger
@@ -108,6 +109,22 @@ class Shipping:
             return made
         why = Explaining(self.ledger, self.prices).day(start, end)
         return replace(made, rebuilt=why.parts.rebuilt)
+
+    def discarded(
+        self,
+        start: datetime,
+        end: datetime,
+        session_id: str = "",
+        progress: Progress = unhurried,
+    ) -> list[Charge]:
+        """What was paid in a span for edits of which nothing is left, by one session or
+        by all."""
+        reckoning = Reckoning(self.known(start, end, progress=progress))
+        return [
+            each
+            for each in reckoning.discarded(start, end)
+            if session_id in ("", each.request.session_id)
+        ]
 
     def repositories(
         self, start: datetime, end: datetime

@@ -293,6 +293,19 @@ class Reckoning:
         ]
         return sorted(rests, key=lambda each: (-each.spent.cost, each.repo))
 
+    def discarded(self, start: datetime, end: datetime) -> list[Charge]:
+        """Charges of a span for edits of which nothing is left."""
+        loose: dict[tuple[str, str, str], list[Charge]] = defaultdict(list)
+        for each in self.during(start, end):
+            if each.link is None:
+                loose[self._where(each)].append(each)
+        return [
+            each
+            for (session_id, repo, _), some in loose.items()
+            if self.why(session_id, repo)[0] == "discarded"
+            for each in some
+        ]
+
     def _where(self, charge: Charge) -> tuple[str, str, str]:
         """Session, repository or else directory, and branch."""
         request = charge.request

@@ -21,6 +21,7 @@ from burnmon.frame.plan import LOW
 from burnmon.frame.segments import to_text
 from burnmon.frame.session import page, session
 from burnmon.frame.turn import turn_page
+from burnmon.frame.why_figures import figures_page
 from burnmon.frame.why_view import WhyScene, moved_by, selected, told
 from burnmon.tui.keys import WHY_BINDINGS, Footer, works_on_session
 from burnmon.tui.lines import Lines
@@ -50,8 +51,8 @@ class SessionLines(Lines, can_focus=True):
 
     HELP: ClassVar[str | None] = (
         "**Session.** `█` carrying context, `▓` rebuilding a cache, `▒` new context, "
-        "`░` output, `▚` web search. Each line is a turn, its bar as long as its "
-        "dollars. Causes name dollars that are in the turns already."
+        "`▞` thinking, `░` output, `▚` web search. Each line is a turn, its bar as "
+        "long as its dollars. Causes name dollars that are in the turns already."
     )
 
 
@@ -129,7 +130,8 @@ class Session(ModalScreen[None], inherit_bindings=False):
 
         def draw(width: int) -> list[Line]:
             about = [*turn_page(why, turn, width), []] if why and turn else []
-            return [*about, *self._figures(width)]
+            figures = [*figures_page(why, width), []] if why else []
+            return [*about, *figures, *self._figures(width)]
 
         self.app.push_screen(Explain(draw, self._copy_figures))
 

@@ -7,23 +7,27 @@ is new. The parts of a request are its price, to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from burnmon.records import Mark, Request
 from burnmon.usage.pricing import Rate
-from burnmon.why import Parts
+from burnmon.why import ZERO, Parts
 
 SHORT, LONG = timedelta(minutes=5), timedelta(hours=1)
 """How long a cache lives after its last use; the longer life is bought."""
 EARLY = timedelta(seconds=10)
 """An answer begins so much later than its request, which renews the cache."""
-LEAST = 1024
+LEAST = 2048
 """Tokens below which a cache that misses some is no event: its ends are ragged."""
 
-Loss = Literal["cold_cache", "model_switch", "compaction", "broken_cache"]
-"""Why context that lay in a cache was written again."""
+Loss = Literal[
+    "cold_cache", "model_switch", "compaction", "retries", "new_prompt", "broken_cache"
+]
+"""Why context that lay in a cache was written again; see ``why.Kind``."""
 
 RateOf = Callable[[Request], Rate | None]
 
@@ -37,29 +41,39 @@ class Broken(NamedTuple):
     priced: bool
     rebuilt: int
     """Tokens written again."""
-    avoidable: Parts
-    """What reading those would have saved, as ``rebuilt``."""
+    avoidable: Decimal
+    """Dollars that reading those would have saved."""
     loss: Loss | None
     """Why; None where nothing was written again."""
 
 
 def broken_down(
-    requests: Iterable[Request], marks: Sequence[Mark], rate_of: RateOf
+    requests: Iterable[Request],
+    marks: Sequence[Mark],
+    rate_of: RateOf,
+    earlier: Iterable[Broken] = (),
 ) -> list[Broken]:
     """The requests of one session, oldest first, each with its parts.
 
     ``marks`` are the session's; a sub-agent has a context and a cache of its own.
+    ``earlier`` are those before, if they were broken down already.
     """
-    compacted = sorted(each.at for each in marks if each.kind == "compacted")
-    before: dict[str, Request] = {}
+    said: dict[str, list[datetime]] = defaultdict(list)
+    for mark in sorted(marks, key=lambda each: each.at):
+        said[mark.kind].append(mark.at)
+    before: dict[str, tuple[Request, int]] = {}
+    for each in earlier:
+        request = each.request
+        first = before.get(request.subagent, (request, request.usage.prompt))[1]
+        before[request.subagent] = request, first
     found = []
     for request in requests:
-        last = before.get(request.subagent)
-        before[request.subagent] = request
+        last, first = before.get(request.subagent, (None, request.usage.prompt))
+        before[request.subagent] = request, first
         again = 0 if last is None else _again(last, request)
         loss = None
         if last is not None and again:
-            loss = _why(last, request, compacted)
+            loss = _why(last, request, said, first)
         found.append(_broken(request, rate_of(request), again, loss))
     return found
 
@@ -76,13 +90,40 @@ def _again(last: Request, request: Request) -> int:
     return again if again >= LEAST else 0
 
 
-def _why(last: Request, request: Request, compacted: Sequence[datetime]) -> Loss:
-    if not request.subagent and any(last.at <= at <= request.at for at in compacted):
+def _why(
+    last: Request, request: Request, said: Mapping[str, Sequence[datetime]], first: int
+) -> Loss:
+    """Why the cache was lost between two requests of one conversation.
+
+    ``said``: when its session stated what, by kind of mark; a sub-agent is no part of
+    that. ``first``: tokens its first request was sent with.
+    """
+    between = {
+        kind: [at for at in instants if last.at <= at <= request.at]
+        for kind, instants in said.items()
+        if not request.subagent
+    }
+    if between.get("compacted"):
         return "compaction"
     if last.model != request.model:
         return "model_switch"
+    # An answer may come late because it was asked for again and again.
+    asked_at = min(between.get("retry", ()), default=request.at)
     lives = LONG if last.usage.cache_write_1h or _long(last, request) else SHORT
-    return "cold_cache" if request.at - last.at >= lives - EARLY else "broken_cache"
+    if asked_at - last.at >= lives - EARLY and _is_gone(request, first):
+        return "cold_cache"
+    if between.get("retry"):
+        return "retries"
+    return "new_prompt" if between.get("prompt") else "broken_cache"
+
+
+def _is_gone(request: Request, first: int) -> bool:
+    """Whether all of a cache was lost but what every session of its kind shares.
+
+    Codex's vendor keeps a cache as long as there is room; a request that reads half of
+    what its session began with, or more, has met its own.
+    """
+    return request.agent != "codex" or request.usage.cache_read < first // 2
 
 
 def _long(last: Request, request: Request) -> bool:
@@ -95,7 +136,7 @@ def _broken(
     request: Request, rate: Rate | None, again: int, loss: Loss | None
 ) -> Broken:
     if rate is None:
-        return Broken(request, Parts(), False, again, Parts(), loss)
+        return Broken(request, Parts(), False, again, ZERO, loss)
     usage = request.usage
     hour = min(again, usage.cache_write_1h)
     five = min(again - hour, usage.cache_write_5m)
@@ -108,12 +149,14 @@ def _broken(
         + rate.cache_write_5m * (usage.cache_write_5m - five)
         + rate.input * (usage.input - fresh)
     )
+    thought = min(request.thinking or 0, usage.output)
     parts = Parts(
         rate.cache_read * usage.cache_read,
         rebuilt,
         added,
-        rate.output * usage.output,
+        rate.output * thought,
+        rate.output * (usage.output - thought),
         rate.web_search * request.web_searches,
     )
-    saved = max(Parts().rebuilt, rebuilt - rate.cache_read * again)
-    return Broken(request, parts, True, again, Parts(rebuilt=saved), loss)
+    saved = max(ZERO, rebuilt - rate.cache_read * again) if again else ZERO
+    return Broken(request, parts, True, again, saved, loss)

@@ -26,6 +26,7 @@ class Held(NamedTuple):
     cache_write_5m: int
     cache_write_1h: int
     web_searches: int
+    thinking: int
     final: int
     speed: str
     region: str
@@ -53,6 +54,7 @@ class Held(NamedTuple):
             self.project,
             self.branch,
             self.version,
+            None if self.thinking < 0 else self.thinking,
         )
 
 
@@ -67,7 +69,7 @@ Row = tuple[int, ...]
 
 ROW = tuple(
     "key at counted standing circumstance input output cache_read cache_write_5m"
-    " cache_write_1h web_searches final file_first file".split()
+    " cache_write_1h web_searches thinking final file_first file".split()
 )
 
 
@@ -97,8 +99,8 @@ def fold(
     words: tuple[Any, ...] | None = None
     place = 0
     for each in sightings:
-        key, at, standing, origin, model, *tokens = each[:12]
-        if words != (told := (model, *each[12:], origin)):
+        key, at, standing, origin, model, *tokens = each[:13]
+        if words != (told := (model, *each[13:], origin)):
             words = told
             place = _placed(copies, (agent, *told))
         row = (
@@ -119,12 +121,12 @@ def fold(
 def _folded(a: Row, b: Row, copies: Copies) -> Row:
     """``join`` for two copies in one file."""
     if a[3:5] == b[3:5]:
-        line = a if (a[6], a[11], *a[5:11]) >= (b[6], b[11], *b[5:11]) else b
+        line = a if (a[6], a[12], *a[5:12]) >= (b[6], b[12], *b[5:12]) else b
         owner = a if a[1] <= b[1] else b
-        return (*owner[:5], *line[5:12], *owner[12:])
+        return (*owner[:5], *line[5:13], *owner[13:])
     told = copies.circumstances
     joined = join(worded(a, told[a[4]], ""), worded(b, told[b[4]], ""))
-    return numbered(joined, _placed(copies, circumstance(joined)), a[13])
+    return numbered(joined, _placed(copies, circumstance(joined)), a[14])
 
 
 def _placed(copies: Copies, told: Circumstance) -> int:
@@ -137,18 +139,18 @@ def _placed(copies: Copies, told: Circumstance) -> int:
 def worded(row: Row, of: Circumstance, file: str) -> Held:
     """A request with its circumstance and its file in words."""
     agent, model, *others, origin = of
-    cells = (*row[:4], origin, agent, model, *row[5:12], *others, row[12], file)
+    cells = (*row[:4], origin, agent, model, *row[5:13], *others, row[13], file)
     return Held._make(cells)
 
 
 def numbered(held: Held, place: int, file: int) -> Row:
     """A request in numbers, given those of its circumstance and its file."""
-    return (*held[:4], place, *held[7:14], held.file_first, file)
+    return (*held[:4], place, *held[7:15], held.file_first, file)
 
 
 def circumstance(held: Held) -> Circumstance:
     """What the request has in common with others."""
-    return (held.agent, held.model, *held[14:21], held.origin)
+    return (held.agent, held.model, *held[15:22], held.origin)
 
 
 def circumstance_number(told: Circumstance) -> int:
@@ -171,11 +173,11 @@ def join(a: Held, b: Held) -> Held:
     if line is owner and owner.counted == counted:
         return owner
     # Positional, because this runs for every second line of a scan.
-    return Held._make((*owner[:2], counted, *owner[3:6], *line[6:16], *owner[16:]))
+    return Held._make((*owner[:2], counted, *owner[3:6], *line[6:17], *owner[17:]))
 
 
 def _fullness(held: Held) -> tuple[Any, ...]:
-    return (held.output, held.final, *held[7:13], held.model, held.speed, held.region)
+    return (held.output, held.final, *held[7:14], held.model, held.speed, held.region)
 
 
 def _priority(held: Held) -> tuple[Any, ...]:
@@ -185,5 +187,5 @@ def _priority(held: Held) -> tuple[Any, ...]:
         held.file_first,
         held.file,
         held.origin,
-        *held[16:21],
+        *held[17:22],
     )

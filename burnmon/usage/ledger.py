@@ -263,6 +263,13 @@ class Ledger:
         ).fetchall()
         return [(agent, account, _trail(text)) for agent, account, text in rows]
 
+    def began_at(self, session_id: str) -> datetime | None:
+        """The first line of any file of a session; None if none is known."""
+        (first,) = self._db.execute(
+            "SELECT min(first_at) FROM file WHERE session = ?", (session_id,)
+        ).fetchone()
+        return None if first is None else _at(first)
+
     def accounts(self, since: datetime) -> dict[str, str]:
         """The account of each session that has a line since an instant."""
         rows = self._db.execute(
@@ -431,7 +438,7 @@ class Ledger:
         return numbered(joined, place, number(joined.file))
 
     def _worded(self, row: Row) -> Held:
-        return worded(row, self._circumstance(row[4]), self._path(row[13]))
+        return worded(row, self._circumstance(row[4]), self._path(row[14]))
 
     def _request(self, row: Row) -> Request:
         return worded(row, self._circumstance(row[4]), "").request()
@@ -619,6 +626,16 @@ class Ledger:
         rows = self._rows(f"counted = 1 AND {where} ORDER BY at, key", span)
         return [self._request(row) for row in rows]
 
+    def counted(self, session_id: str, since: datetime) -> int:
+        """How many counted requests of a session there are since an instant."""
+        where, span = during(since, None)
+        (count,) = self._db.execute(
+            f"SELECT count(*) FROM request WHERE counted = 1 AND {where}"
+            f" AND circumstance IN ({_of_sessions([session_id])})",
+            span,
+        ).fetchone()
+        return int(count)
+
     def extent(self) -> tuple[datetime, datetime] | None:
         """The instants of the first and the last request; None if there is none."""
         first, last = self._db.execute(
@@ -629,9 +646,12 @@ class Ledger:
         ).fetchone()
         return None if first is None else (_at(first), _at(last))
 
-    def models(self) -> set[str]:
-        """Models of any request, as the agents spell them."""
-        rows = self._db.execute("SELECT DISTINCT model FROM circumstance").fetchall()
+    def models(self, agent: str = "") -> set[str]:
+        """Models of any request, of one agent if named, as the agents spell them."""
+        rows = self._db.execute(
+            "SELECT DISTINCT model FROM circumstance WHERE ? IN (0, agent)",
+            (number(agent) if agent else 0,),
+        ).fetchall()
         return {self._text(row[0]) for row in rows}
 
     def extras(self, since: datetime | None, until: datetime | None) -> list[Request]:

@@ -98,7 +98,7 @@ def _same(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetition
             rows = {}
         before = call.at
         seen.add(call.what)
-        if _waits(call):
+        if waits(call):
             waited_at.append(call.at)
         if not _counts(call):
             continue
@@ -125,7 +125,7 @@ def _failing(calls: Sequence[ToolCall], moved_at: Sequence[int]) -> list[Repetit
     found: list[list[ToolCall]] = []
     row: list[ToolCall] = []
     for call in calls:
-        if call.tool in _LISTS or call.outcome == "interrupted" or _waits(call):
+        if call.tool in _LISTS or call.outcome == "interrupted" or waits(call):
             continue
         if row and _any_within(row[-1].at, call.at, moved_at):
             row = []
@@ -150,12 +150,12 @@ def _counts(call: ToolCall) -> bool:
 
 def _moves(call: ToolCall) -> bool:
     """Whether a call may have changed something, when it is made first."""
-    quiet = call.tool in _LISTS or call.tool in _LOOKS or _waits(call)
+    quiet = call.tool in _LISTS or call.tool in _LOOKS or waits(call)
     looked = call.target in _LOOKING or call.target in _GIT_LOOKING
     return call.outcome == "ok" and not (quiet or looked)
 
 
-def _waits(call: ToolCall) -> bool:
+def waits(call: ToolCall) -> bool:
     """Whether it asks how something is getting on; a task's output is a file too."""
     asked = call.tool in _WAITS or call.target in _WAITING
     return asked or (call.tool == "Read" and call.target.endswith(".output"))

@@ -123,6 +123,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX tool_call_session ON tool_call(session, at);
     CREATE INDEX tool_call_at ON tool_call(at);
     """,
+    """
+    -- Of the output, tokens of reasoning, and negative where that is not known.
+    ALTER TABLE request ADD COLUMN thinking INTEGER NOT NULL DEFAULT -1;
+    CREATE INDEX edit_session ON edit(session, at);
+    """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
 

@@ -10,12 +10,13 @@ Spreads are those of one's own sessions; nobody else's are known.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 from statistics import NormalDist, fmean, median, variance
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
+from burnmon.records import Mark
 from burnmon.usage.breakdown import Broken
 
 SPAN = timedelta(days=60)
@@ -30,7 +31,21 @@ LEAST_SHIFT = log(1.15)
 CHANCE = 0.003
 """Of being told a shift where there is none, all looks together."""
 
-Figure = Literal["new tokens per request", "output per request", "rebuilt per request"]
+LEAST_POINTS = 0.15
+"""The same for a share of sessions: its difference."""
+
+Figure = Literal[
+    "new tokens per request",
+    "output per request",
+    "rebuilt per request",
+    "sessions with a retry",
+    "sessions with a refused answer",
+]
+SHARES: Mapping[Figure, str] = {
+    "sessions with a retry": "retry",
+    "sessions with a refused answer": "refused",
+}
+"""Figures that are shares, 0–1, with the kind of mark that tells of a session."""
 
 
 class Sample(NamedTuple):
@@ -42,7 +57,8 @@ class Sample(NamedTuple):
     at: datetime
     """Its first request."""
     figures: Mapping[Figure, float]
-    """Tokens, in the middle of its requests; those that are known."""
+    """Tokens, in the middle of its requests; those that are known. Of what is a share
+    of sessions, whether it is one: 1 or 0."""
 
 
 class Shift(NamedTuple):
@@ -56,7 +72,7 @@ class Shift(NamedTuple):
     """When the version was first seen."""
     before: float
     after: float
-    """The middle of the sessions on each side, in tokens."""
+    """The middle of the sessions on each side, in tokens; or their share."""
     sessions: tuple[int, int]
     """How many those are."""
     chance: float
@@ -64,12 +80,18 @@ class Shift(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times what it was before."""
-        return self.after / self.before
+        """How many times what it was before; infinite where it was nothing."""
+        return self.after / self.before if self.before else inf
 
 
-def samples(sessions: Iterable[Sequence[Broken]]) -> list[Sample]:
-    """What sessions came to; sub-agents and their own work are left out."""
+def samples(
+    sessions: Iterable[Sequence[Broken]],
+    marks: Mapping[str, Sequence[Mark]] | None = None,
+) -> list[Sample]:
+    """What sessions came to; sub-agents and their own work are left out.
+
+    ``marks`` by session; without them nothing is said of what they tell.
+    """
     found = []
     for broken in sessions:
         groups: dict[tuple[str, str, str], list[Broken]] = defaultdict(list)
@@ -80,8 +102,18 @@ def samples(sessions: Iterable[Sequence[Broken]]) -> list[Sample]:
                 groups[key].append(each)
         for key, some in groups.items():
             if len(some) >= LEAST_REQUESTS:
-                found.append(Sample(*key, some[0].request.at, _figures(some)))
+                figures = _figures(some)
+                if marks is not None:
+                    figures |= _told(some, marks.get(some[0].request.session_id, ()))
+                found.append(Sample(*key, some[0].request.at, figures))
     return found
+
+
+def _told(some: Sequence[Broken], marks: Iterable[Mark]) -> dict[Figure, float]:
+    """Whether a session stated something while its requests were made."""
+    first, last = some[0].request.at, some[-1].request.at
+    kinds = {each.kind for each in marks if first <= each.at <= last}
+    return {name: float(kind in kinds) for name, kind in SHARES.items()}
 
 
 def _figures(some: Sequence[Broken]) -> dict[Figure, float]:
@@ -118,10 +150,16 @@ def shifts(known: Iterable[Sample]) -> list[Shift]:
         chance = min(1.0, look.chance * len(looks))
         key = (look.agent, look.model, look.figure)
         told = clearest.get(key)
-        small = abs(log(look.ratio)) < LEAST_SHIFT
+        small = _is_small(look)
         if chance <= CHANCE and not small and (not told or chance < told.chance):
             clearest[key] = look._replace(chance=chance)
     return sorted(clearest.values(), key=lambda each: each.chance)
+
+
+def _is_small(look: Shift) -> bool:
+    if look.figure in SHARES:
+        return abs(look.after - look.before) < LEAST_POINTS
+    return abs(log(look.ratio)) < LEAST_SHIFT
 
 
 def _looks(some: Sequence[Sample]) -> Iterator[Shift]:
@@ -143,11 +181,7 @@ def _looks(some: Sequence[Sample]) -> Iterator[Shift]:
             for each in some
             if first[each.version] >= since and each.at <= since + SPAN
         ]
-        for figure in (
-            "new tokens per request",
-            "output per request",
-            "rebuilt per request",
-        ):
+        for figure in get_args(Figure):
             look = _look(earlier, later, figure, (version, since))
             if look is not None:
                 yield look
@@ -159,24 +193,34 @@ def _look(
     figure: Figure,
     cut: tuple[str, datetime],
 ) -> Shift | None:
-    """Welch's comparison of logarithms, by the normal distribution."""
-    a = [log(each.figures[figure]) for each in earlier if figure in each.figures]
-    b = [log(each.figures[figure]) for each in later if figure in each.figures]
+    """Welch's comparison of logarithms, or of shares, by the normal distribution."""
+    share = figure in SHARES
+    as_told: Callable[[float], float] = float if share else log
+    a = [as_told(each.figures[figure]) for each in earlier if figure in each.figures]
+    b = [as_told(each.figures[figure]) for each in later if figure in each.figures]
     if min(len(a), len(b)) < LEAST:
         return None
-    error = sqrt(variance(a) / len(a) + variance(b) / len(b))
+    error = _error([*a, *b], len(a), len(b)) if share else _spread(a, b)
     if not error:
         return None
     far = abs(fmean(b) - fmean(a)) / error
     chance = 2 * (1 - NormalDist().cdf(far))
     of = earlier[0]
-    return Shift(
-        of.agent,
-        of.model,
-        figure,
-        *cut,
-        exp(median(a)),
-        exp(median(b)),
-        (len(a), len(b)),
-        chance,
-    )
+    middle = (fmean(a), fmean(b)) if share else (exp(median(a)), exp(median(b)))
+    return Shift(of.agent, of.model, figure, *cut, *middle, (len(a), len(b)), chance)
+
+
+def _spread(a: Sequence[float], b: Sequence[float]) -> float:
+    return sqrt(variance(a) / len(a) + variance(b) / len(b))
+
+
+def _error(both: Sequence[float], a: int, b: int) -> float:
+    """Standard error of the difference of two shares that are really the same one.
+
+    Where the normal distribution does not hold, with fewer than five sessions of
+    either kind to be expected on a side, it is 0: nothing is said.
+    """
+    share = fmean(both)
+    if min(share, 1 - share) * min(a, b) < 5:
+        return 0.0
+    return sqrt(share * (1 - share) * (1 / a + 1 / b))

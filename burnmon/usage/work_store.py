@@ -193,6 +193,22 @@ class WorkStore:
             for row in rows
         ]
 
+    def called(self, session_id: str) -> int:
+        """How many tool calls of a session are known."""
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM tool_call WHERE session = ?", (number(session_id),)
+        ).fetchone()
+        return int(count)
+
+    def edited_at(self, since: datetime, session_id: str) -> list[int]:
+        """When edits of one session were carried out, epoch ms and in order."""
+        rows = self._db.execute(
+            f"SELECT at FROM edit WHERE at >= ?{_among([session_id])}"
+            f" AND outcome = {_OUTCOMES.index('accepted')} ORDER BY at",
+            bounds(since, None)[:1],
+        ).fetchall()
+        return [row[0] for row in rows]
+
     def tools(
         self,
         since: datetime | None = None,
