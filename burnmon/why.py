@@ -203,7 +203,9 @@ class Why:
         if not self.causes:
             part = max(PART_WORDS, key=lambda name: getattr(self.parts, name))
             dollars = money(getattr(self.parts, part))
-            return f"nothing unusual: most of it, {dollars}, is {PART_WORDS[part]}"
+            return (
+                f"nothing unusual: the largest part, {dollars}, is {PART_WORDS[part]}"
+            )
         return self.causes[0].words
 
 
