@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from burnmon.frame.graph import sparkline
@@ -198,7 +199,28 @@ def _narrowed(column: Column, rows: Sequence[SessionRow], now: datetime) -> Colu
     """The column, no wider than its longest value, whichever rows are in sight."""
     if not column.least:
         return column
-    place = Place(now, abs(column.width))
-    longest = max((cells(column.cell(row, place).text) for row in rows), default=0)
-    width = min(abs(column.width), max(column.least, longest))
+    width = column.least
+    most = abs(column.width)
+    place = Place(now, most)
+    lasts = column.cell in _LASTING
+    for row in rows:
+        taken = _taken(column.cell, row) if lasts else _cells(column.cell, row, place)
+        width = max(width, taken)
+        if width >= most:
+            return column
     return replace(column, width=width if column.width > 0 else -width)
+
+
+def _cells(cell: Cell, row: SessionRow, place: Place) -> int:
+    return cells(cell(row, place).text)
+
+
+_LASTING = {_project, _branch, _model, _cost, _title}
+"""Cells that say the same wherever and whenever the row is shown."""
+_ANYWHERE = Place(datetime.min.replace(tzinfo=UTC), 0)
+
+
+@lru_cache(maxsize=2048)
+def _taken(cell: Cell, row: SessionRow) -> int:
+    """Cells that such a value takes; nearly all rows are those of before."""
+    return _cells(cell, row, _ANYWHERE)

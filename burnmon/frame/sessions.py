@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.segments import (
@@ -36,13 +38,14 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     table = columns_for(inner_width(width), snapshot.sessions, snapshot.now)
     chosen = position([row.session_id for row in rows], view.session)
     first = window_on_screen(len(rows), chosen, height - 2)
+    second = snapshot.now.replace(microsecond=0)
     lines = [inside(_names(table, inner_width(width), view), width)]
     if not rows:
         lines.append(inside([Segment(_nothing(snapshot, view), "dim")], width))
     for place, row in enumerate(rows[first:], first):
         if len(lines) >= height - 1:
             break
-        line = _row(row, snapshot, table, inner_width(width))
+        line = _row(row, second, table, inner_width(width))
         active = bool(view.pane) and place == chosen
         lines.append(_marked(line, view, width) if active else inside(line, width))
     heading = Heading(
@@ -86,12 +89,12 @@ def _names(table: Sequence[Column], width: int, view: View) -> Line:
     return fitted([Segment("  "), *columns(cells)], width)
 
 
-def _row(
-    row: SessionRow, snapshot: Snapshot, table: Sequence[Column], width: int
-) -> Line:
+@lru_cache(maxsize=256)
+def _row(row: SessionRow, now: datetime, table: tuple[Column, ...], width: int) -> Line:
+    """One session at a whole second, for most rows are the same until the next."""
     glyph = Segment(GLYPHS[row.state] + " ", STATE_STYLES[row.state])
     cells = [
-        (column.cell(row, Place(snapshot.now, abs(column.width))), column.width)
+        (column.cell(row, Place(now, abs(column.width))), column.width)
         for column in table
     ]
     return fitted([glyph, *columns(cells)], width)
@@ -100,7 +103,8 @@ def _row(
 def bare_rows(snapshot: Snapshot, width: int, count: int) -> list[Line]:
     """The first sessions without names of columns, for panes too low for them."""
     table = columns_for(width, snapshot.sessions, snapshot.now)
-    return [_row(row, snapshot, table, width) for row in snapshot.sessions[:count]]
+    second = snapshot.now.replace(microsecond=0)
+    return [_row(row, second, table, width) for row in snapshot.sessions[:count]]
 
 
 def _nothing(snapshot: Snapshot, view: View) -> str:

@@ -227,10 +227,15 @@ class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
     scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
+    _basis: object = None
 
     def watch_scene(self) -> None:
-        """What can be done depends on what is shown."""
-        self.draw()
+        """What can be done depends on what is shown, but seldom changes with it."""
+        able = [works(action, self.scene, self.app.size) for action in _NEEDS]
+        basis = (able, self.screen.focused, self.app.screen, self.size)
+        if basis != self._basis:
+            self._basis = basis
+            self.draw()
 
     def on_resize(self) -> None:
         """Choose the keys that fit."""
