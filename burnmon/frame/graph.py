@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 
 from burnmon.frame.axes import Axes, axes_of
 from burnmon.frame.segments import Line, Segment
@@ -53,13 +52,8 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(glyphs).rjust(width)
 
 
-@lru_cache(maxsize=4)
 def burn_up(chart: Chart, columns: int, rows: int) -> list[Line]:
-    """The chart without its labels: ``rows`` lines of exactly ``columns`` cells.
-
-    A chart outlasts many snapshots, and its picture with it: the lines are not to be
-    changed.
-    """
+    """The chart without its labels: ``rows`` lines of exactly ``columns`` cells."""
     if columns < 1 or rows < 1:
         return []
     axes = axes_of(chart, columns, rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from functools import lru_cache
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
@@ -17,7 +16,14 @@ from burnmon.frame.segments import (
     styled,
     width_of,
 )
-from burnmon.frame.session_cells import STATE_STYLES, Column, Place, columns_for
+from burnmon.frame.session_cells import (
+    STATE_STYLES,
+    Column,
+    Moment,
+    Place,
+    columns_for,
+    moment_of,
+)
 from burnmon.frame.view import (
     SESSIONS,
     View,
@@ -38,16 +44,18 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     table = columns_for(inner_width(width), snapshot.sessions, snapshot.now)
     chosen = position([row.session_id for row in rows], view.session)
     first = window_on_screen(len(rows), chosen, height - 2)
-    second = snapshot.now.replace(microsecond=0)
     lines = [inside(_names(table, inner_width(width), view), width)]
     if not rows:
         lines.append(inside([Segment(_nothing(snapshot, view), "dim")], width))
     for place, row in enumerate(rows[first:], first):
         if len(lines) >= height - 1:
             break
-        line = _row(row, second, table, inner_width(width))
-        active = bool(view.pane) and place == chosen
-        lines.append(_marked(line, view, width) if active else inside(line, width))
+        moment = moment_of(row, snapshot.now)
+        if view.pane and place == chosen:
+            line = _row(row, moment, table, inner_width(width))
+            lines.append(_marked(line, view, width))
+        else:
+            lines.append(_row_inside(row, moment, table, width))
     heading = Heading(
         "3",
         "Sessions",
@@ -90,11 +98,19 @@ def _names(table: Sequence[Column], width: int, view: View) -> Line:
 
 
 @lru_cache(maxsize=256)
-def _row(row: SessionRow, now: datetime, table: tuple[Column, ...], width: int) -> Line:
-    """One session at a whole second, for most rows are the same until the next."""
+def _row_inside(
+    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
+) -> Line:
+    """One session in the box; most are as they were in the picture before."""
+    return inside(_row(row, moment, table, inner_width(width)), width)
+
+
+def _row(
+    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
+) -> Line:
     glyph = Segment(GLYPHS[row.state] + " ", STATE_STYLES[row.state])
     cells = [
-        (column.cell(row, Place(now, abs(column.width))), column.width)
+        (column.cell(row, Place(moment.now, abs(column.width))), column.width)
         for column in table
     ]
     return fitted([glyph, *columns(cells)], width)
@@ -103,8 +119,10 @@ def _row(row: SessionRow, now: datetime, table: tuple[Column, ...], width: int) 
 def bare_rows(snapshot: Snapshot, width: int, count: int) -> list[Line]:
     """The first sessions without names of columns, for panes too low for them."""
     table = columns_for(width, snapshot.sessions, snapshot.now)
-    second = snapshot.now.replace(microsecond=0)
-    return [_row(row, second, table, width) for row in snapshot.sessions[:count]]
+    return [
+        _row(row, moment_of(row, snapshot.now), table, width)
+        for row in snapshot.sessions[:count]
+    ]
 
 
 def _nothing(snapshot: Snapshot, view: View) -> str:

@@ -43,6 +43,8 @@ from burnmon.why import Cause
 
 CHARTING = LISTING = timedelta(seconds=1)
 """Charts and events are made at most so often; a second is no width on a chart."""
+SHIFTING = 30
+"""Seconds after which charts move on though nothing happens."""
 GUESSING = timedelta(seconds=10)
 """A five-hour window that nobody states is guessed at most so often."""
 EVENTS_SHOWN = timedelta(hours=24)
@@ -113,10 +115,12 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     shown = [*(window for window, _ in outlook), *known.budgets]
     limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown, kept)
-    rows = tuple(_in_circles(each, known, now) for each in rows)
+    if known.circles:
+        rows = tuple(_in_circles(each, known, now) for each in rows)
     missing = _missing(known, tally, limits, rows, now)
     # What was stated or spent is drawn at once, while little of both happens.
-    drawn = (tally.version, [(each.used, each.resets_at) for each, _ in outlook])
+    stood = [(each.used, each.resets_at) for each, _ in outlook]
+    drawn = (tally.version, stood, now.timestamp() // SHIFTING)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
     burn = replace(burn, compared=_compared(known.usual, tally, now))
