@@ -290,7 +290,13 @@ def _cell(char: str) -> int:
 
 def cells(text: str) -> int:
     """How many terminal cells a plain text takes."""
-    return len(text) if text.isascii() else sum(map(_cell, text))
+    return len(text) if text.isascii() else _wide(text)
+
+
+@lru_cache(maxsize=4096)
+def _wide(text: str) -> int:
+    """``cells`` of a text beyond ASCII; rules and bars come again and again."""
+    return sum(map(_cell, text))
 
 
 def fit(text: str, width: int) -> str:

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from burnmon.live.snapshot import Norm
+from burnmon.live.spend import Spend
 from burnmon.live.take import midnight
-from burnmon.live.tally import RECENT, Spend, Tally
+from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Request, Usage, identity
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Change

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from burnmon.frame.axes import Axes, axes_of
 from burnmon.frame.box import Heading, boxed, inner_width, inside
@@ -11,7 +13,7 @@ from burnmon.frame.graph import burn_up
 from burnmon.frame.segments import Line, Segment, blank, fitted, joined
 from burnmon.frame.view import BURN, View, chart_of
 from burnmon.live.snapshot import Burn, Chart, Snapshot
-from burnmon.text import clock, day, money, plain, rate, share, span, tokens
+from burnmon.text import clock, day, local, money, plain, rate, share, span, tokens
 
 NARROW = 60
 """Up to this width there is no chart."""
@@ -57,13 +59,22 @@ def _beside(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list[Lin
     words = figures(snapshot)[:rows]
     words += [blank(1)] * (rows - len(words))
     return [
-        [*fitted(picture, left), Segment("   "), *fitted(word, _FIGURES_WIDTH)]
+        [*picture, Segment("   "), *fitted(word, _FIGURES_WIDTH)]
         for picture, word in zip(pictures, words, strict=True)
     ]
 
 
 def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list[Line]:
     """The chart with its labels: levels at the left, instants below."""
+    today = local(snapshot.now, snapshot.zone).date()
+    return _chart_lines(chart, snapshot.zone, today, width, rows)
+
+
+@lru_cache(maxsize=4)
+def _chart_lines(
+    chart: Chart, zone: str, today: date, width: int, rows: int
+) -> list[Line]:
+    """A chart outlasts many snapshots, and its lines with it; not to be changed."""
     columns, height = width - _AXIS, rows - 1
     if columns < 8 or height < 2:
         return [blank(width)] * rows
@@ -73,7 +84,7 @@ def chart_lines(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list
         [Segment(f"{labels.get(row, ''):>{_AXIS - 1}} ", "dim"), *line]
         for row, line in enumerate(burn_up(chart, columns, height))
     ]
-    return [*body, _instants(axes, snapshot)]
+    return [fitted(line, width) for line in (*body, _instants(axes, zone, today))]
 
 
 def _level_word(axes: Axes, level: float) -> str:
@@ -89,26 +100,21 @@ def _is_whole(number: float) -> bool:
     return abs(number - round(number)) < 1e-6
 
 
-def _instants(axes: Axes, snapshot: Snapshot) -> Line:
+def _instants(axes: Axes, zone: str, today: date) -> Line:
     """The times at the left end, at the running instant and at the right end."""
     chart, ruler = axes.chart, [" "] * axes.columns
     # A week begins and ends on the same day's name, so long spans show dates.
     dated = chart.ends_at - chart.starts_at >= timedelta(days=6)
-    word = _date if dated else _instant
-    start, end = (word(at, snapshot) for at in (chart.starts_at, chart.ends_at))
+    noon = datetime.combine(today, time(12), ZoneInfo(zone))
+    start, end = (
+        day(at, zone) if dated else clock(at, zone, noon)
+        for at in (chart.starts_at, chart.ends_at)
+    )
     here = round(axes.now * axes.columns)
     _write(ruler, 0, start)
     _write(ruler, axes.columns - len(end), end)
     _write(ruler, min(max(0, here - 1), axes.columns - 3), "now")
     return [Segment(" " * _AXIS), Segment("".join(ruler), "dim")]
-
-
-def _instant(at: datetime, snapshot: Snapshot) -> str:
-    return clock(at, snapshot.zone, snapshot.now)
-
-
-def _date(at: datetime, snapshot: Snapshot) -> str:
-    return day(at, snapshot.zone)
 
 
 def _write(ruler: list[str], place: int, word: str) -> None:

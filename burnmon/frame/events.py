@@ -28,10 +28,10 @@ def events(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     """The Events pane in exactly ``size`` (width, height)."""
     width, height = size
     found = events_of(snapshot)
-    chosen = position([event_key(event) for event in found], view.event)
-    first = window_on_screen(len(found), chosen, height - 1)
-    if view.pane != EVENTS:
-        first, chosen = 0, -1
+    first, chosen = 0, -1
+    if view.pane == EVENTS:
+        chosen = position([event_key(event) for event in found], view.event)
+        first = window_on_screen(len(found), chosen, height - 1)
     inner, rows = inner_width(width), []
     projects = _projects(found, inner)
     for place, event in enumerate(found[first : first + height - 1], first):

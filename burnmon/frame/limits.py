@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.burn import NARROW
@@ -309,8 +310,12 @@ def missing_lines(row: MissingLimit, label: int, width: int) -> list[Line]:
     return [fitted(why, width), fitted([indent, remedy], width)]
 
 
+@lru_cache(maxsize=2)
 def groups(snapshot: Snapshot, width: int, *, stack: bool) -> list[list[Line]]:
-    """The lines of each window, then of each agent whose windows are unknown."""
+    """The lines of each window, then of each agent whose windows are unknown.
+
+    Asked twice for each picture, for its plan as well; not to be changed.
+    """
     inner = inner_width(width)
     if stack:
         found = [stacked(row, snapshot, inner) for row in snapshot.limits]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from burnmon.frame.graph import sparkline
@@ -23,6 +24,27 @@ class Place(NamedTuple):
     now: datetime
     room: int
     """Cells there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant as a row sees it; equal to another one that reads the same."""
+
+    now: datetime = field(compare=False)
+    spans: tuple[int, ...]
+    """What the row counts from or to, in seconds; from a minute on, full minutes."""
+
+
+def moment_of(row: SessionRow, now: datetime) -> Moment:
+    """An instant, as far as the words of a row depend on it."""
+    spans = [now - row.state_since]
+    if row.cache is not None:
+        spans.append(row.cache.warm_until - now)
+    seconds = (each.total_seconds() for each in spans)
+    # ``text.span`` counts whole seconds up to a minute and whole minutes beyond.
+    return Moment(
+        now, tuple(int(s if s < 60 else s // 60 * 60) if s > 0 else -1 for s in seconds)
+    )
 
 
 Cell = Callable[[SessionRow, Place], Segment]
@@ -97,11 +119,16 @@ def _next_turn(row: SessionRow, place: Place) -> Segment:
     left = row.cache.warm_until - place.now
     if left.total_seconds() > 0:
         return Segment(f"warm {span(left)}", _quiet(row))
-    if row.cache.rebuild_cost is None:
+    return _cold(row, place.room)
+
+
+@lru_cache(maxsize=512)
+def _cold(row: SessionRow, room: int) -> Segment:
+    cost = row.cache.rebuild_cost if row.cache else None
+    if cost is None:
         return Segment("cold", "dim")
-    cost = money(row.cache.rebuild_cost)
-    full, short = f"cold · next +{cost}", f"cold +{cost}"
-    return Segment(full if cells(full) <= place.room else short, "dim")
+    words = f"cold · next +{money(cost)}"
+    return Segment(words if cells(words) <= room else f"cold +{money(cost)}", "dim")
 
 
 def _title(row: SessionRow, _: Place) -> Segment:
@@ -188,17 +215,43 @@ def columns_for(
     """The columns of a pane of this inner width, each as wide as these rows need."""
     chosen = next(chosen for least, chosen in LAYOUTS if width >= least)
     kept = tuple(rows)
-    narrowed = [_narrowed(column, kept, now) for column in chosen[:-1]]
+    longest = _longest(kept)
+    narrowed = [
+        _narrowed(column, longest.get(column.cell) or _aging(column, kept, now))
+        if column.least
+        else column
+        for column in chosen[:-1]
+    ]
     fixed = sum(abs(column.width) + 2 for column in narrowed) + 2
     last = replace(chosen[-1], width=max(1, width - fixed))
     return (*narrowed, last)
 
 
-def _narrowed(column: Column, rows: Sequence[SessionRow], now: datetime) -> Column:
+def _narrowed(column: Column, longest: int) -> Column:
     """The column, no wider than its longest value, whichever rows are in sight."""
-    if not column.least:
-        return column
-    place = Place(now, abs(column.width))
-    longest = max((cells(column.cell(row, place).text) for row in rows), default=0)
     width = min(abs(column.width), max(column.least, longest))
     return replace(column, width=width if column.width > 0 else -width)
+
+
+_LASTING = (_project, _branch, _model, _cost, _title)
+"""Cells that read the same wherever and whenever the row is shown."""
+_WHENEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _longest(rows: Sequence[SessionRow]) -> dict[Cell, int]:
+    """How long the longest value of each lasting cell is."""
+    lengths = zip(*map(_lengths, rows), strict=True)
+    return dict(zip(_LASTING, map(max, lengths), strict=False))
+
+
+@lru_cache(maxsize=512)
+def _lengths(row: SessionRow) -> tuple[int, ...]:
+    """Of the lasting cells; nearly all rows are those of the picture before."""
+    place = Place(_WHENEVER, 0)
+    return tuple(cells(cell(row, place).text) for cell in _LASTING)
+
+
+def _aging(column: Column, rows: Sequence[SessionRow], now: datetime) -> int:
+    """How long the longest value of a column is that depends on the time."""
+    place = Place(now, abs(column.width))
+    return max((cells(column.cell(row, place).text) for row in rows), default=0)

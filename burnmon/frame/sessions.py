@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.segments import (
@@ -15,7 +16,14 @@ from burnmon.frame.segments import (
     styled,
     width_of,
 )
-from burnmon.frame.session_cells import STATE_STYLES, Column, Place, columns_for
+from burnmon.frame.session_cells import (
+    STATE_STYLES,
+    Column,
+    Moment,
+    Place,
+    columns_for,
+    moment_of,
+)
 from burnmon.frame.view import (
     SESSIONS,
     View,
@@ -42,9 +50,12 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     for place, row in enumerate(rows[first:], first):
         if len(lines) >= height - 1:
             break
-        line = _row(row, snapshot, table, inner_width(width))
-        active = bool(view.pane) and place == chosen
-        lines.append(_marked(line, view, width) if active else inside(line, width))
+        moment = moment_of(row, snapshot.now)
+        if view.pane and place == chosen:
+            line = _row(row, moment, table, inner_width(width))
+            lines.append(_marked(line, view, width))
+        else:
+            lines.append(_row_inside(row, moment, table, width))
     heading = Heading(
         "3",
         "Sessions",
@@ -86,12 +97,20 @@ def _names(table: Sequence[Column], width: int, view: View) -> Line:
     return fitted([Segment("  "), *columns(cells)], width)
 
 
+@lru_cache(maxsize=256)
+def _row_inside(
+    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
+) -> Line:
+    """One session in the box; most are as they were in the picture before."""
+    return inside(_row(row, moment, table, inner_width(width)), width)
+
+
 def _row(
-    row: SessionRow, snapshot: Snapshot, table: Sequence[Column], width: int
+    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
 ) -> Line:
     glyph = Segment(GLYPHS[row.state] + " ", STATE_STYLES[row.state])
     cells = [
-        (column.cell(row, Place(snapshot.now, abs(column.width))), column.width)
+        (column.cell(row, Place(moment.now, abs(column.width))), column.width)
         for column in table
     ]
     return fitted([glyph, *columns(cells)], width)
@@ -100,7 +119,10 @@ def _row(
 def bare_rows(snapshot: Snapshot, width: int, count: int) -> list[Line]:
     """The first sessions without names of columns, for panes too low for them."""
     table = columns_for(width, snapshot.sessions, snapshot.now)
-    return [_row(row, snapshot, table, width) for row in snapshot.sessions[:count]]
+    return [
+        _row(row, moment_of(row, snapshot.now), table, width)
+        for row in snapshot.sessions[:count]
+    ]
 
 
 def _nothing(snapshot: Snapshot, view: View) -> str:

@@ -34,6 +34,7 @@ ORDERS: dict[str, Callable[[SessionRow], Any]] = {
     "project": lambda row: row.project.lower(),
 }
 """The orders that ``s`` steps through; the snapshot's own order comes first."""
+FIRST_ORDER = next(iter(ORDERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ def events_of(snapshot: Snapshot) -> list[Event | CommitEvent]:
 def sessions_of(snapshot: Snapshot, view: View) -> list[SessionRow]:
     """The sessions that pass the filter, in the chosen order."""
     words = view.query.lower().split()
-    rows = [row for row in snapshot.sessions if matches(row, words)]
-    rows.sort(key=ORDERS[view.order])
+    rows = [row for row in snapshot.sessions if not words or matches(row, words)]
+    if view.order != FIRST_ORDER:
+        rows.sort(key=ORDERS[view.order])
     return rows[::-1] if view.reverse else rows
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from burnmon import text
 from burnmon.live.snapshot import Chart
-from burnmon.live.tally import Spend, Tally
+from burnmon.live.spend import Spend
+from burnmon.live.tally import Tally
 from burnmon.records import BUDGET, Window
 from burnmon.usage.stretches import Stretch
 

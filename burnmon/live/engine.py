@@ -19,6 +19,7 @@ from burnmon.config import Root, Settings
 from burnmon.live.dearest import Dearest
 from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
+from burnmon.live.kept import Kept
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
@@ -129,6 +130,7 @@ class Engine:
         self._dearest = Dearest(ledger, self.tally.prices)
         self._due: set[str] = set()
         """Sessions for which it must be looked for again."""
+        self._kept = Kept()
         self._unread: set[str] = set()
         """Files with lines that were not read for work."""
         self._gathered_at = now
@@ -160,6 +162,7 @@ class Engine:
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
         self._load_experiences()
         self._learned = self._budgets = None
+        self._kept = Kept()
         self._load_budgets(now)
 
     def _load_experiences(self) -> None:
@@ -483,6 +486,7 @@ class Engine:
             usual=self._usual,
             circles=self._circles,
             causes={name: each for name, (_, each) in self._causes.items()},
+            kept=self._kept,
         )
 
     def _trouble(self) -> str:

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from burnmon import text
-from burnmon.live.tally import MINUTE, RECENT, SessionTally, Spend, Tally
+from burnmon.live.kept import Kept
+from burnmon.live.spend import Spend
+from burnmon.live.tally import MINUTE, RECENT, SessionTally, Tally
 from burnmon.records import Mark, Request, Session, Window
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
@@ -30,6 +32,8 @@ from burnmon.usage.headroom import (
 )
 from burnmon.usage.stretches import Series, Stretch
 
+SPENDING = timedelta(seconds=1)
+"""Spend since the readings is added up at most so often: it goes through days."""
 MOST_MODELS = 3
 """Other models that a session is priced with, those of most requests first."""
 NOTHING = 1e-9
@@ -60,10 +64,10 @@ class Accounts:
     def pace(self, owner: Owner) -> float | None:
         """Dollars per minute lately; None where a price is unknown."""
         together = Spend()
-        for request, cost in self.tally.recent.values():
-            session = self.sessions.get(request.session_id)
-            if session and _owner(session) == owner and request.at <= self.now:
-                together.add(request.usage, cost, request.incomplete, 1)
+        for session_id, spend in self.tally.rates(self.now)[1].items():
+            session = self.sessions.get(session_id)
+            if session and _owner(session) == owner:
+                together.merge(spend)
         return None if together.unpriced else float(together.cost) / _minutes()
 
 
@@ -98,11 +102,21 @@ def learn_from(
 
 
 def with_estimates(
-    stated: Sequence[tuple[Window, Stretch]], past: Learned, accounts: Accounts
+    stated: Sequence[tuple[Window, Stretch]],
+    past: Learned,
+    accounts: Accounts,
+    kept: Kept,
 ) -> list[tuple[Window, Stretch]]:
-    """The windows with what was spent since their readings."""
+    """The windows with what was spent since their readings, up to ``SPENDING`` ago."""
     now = accounts.now
-    spending = accounts.spending(looked_back_to(stated, now))
+    since = looked_back_to(stated, now)
+    spending = kept.lately(
+        "spending",
+        now,
+        SPENDING,
+        lambda: accounts.spending(since),
+        (accounts.tally.version, since, len(accounts.sessions)),
+    )
     works = {
         owner: Work(
             spent,

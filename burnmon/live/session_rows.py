@@ -11,8 +11,10 @@ from decimal import Decimal
 
 from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
+from burnmon.live.kept import Kept
 from burnmon.live.snapshot import Cache, SessionRow
-from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
+from burnmon.live.spend import Spend
+from burnmon.live.tally import RECENT, SessionTally, Tally
 from burnmon.records import Alive, Request, Session, SessionState, Window
 
 SHOWN = timedelta(hours=24)
@@ -33,6 +35,7 @@ def session_rows(
     alive: Mapping[str, Alive],
     rates: Mapping[str, Spend],
     limits: Sequence[Window],
+    kept: Kept,
 ) -> tuple[SessionRow, ...]:
     """Burning ones first, then those that wait, the dearest and newest before others.
 
@@ -41,7 +44,7 @@ def session_rows(
     """
     now = accounts.now
     rows = [
-        _row(session, alive.get(session.session_id), accounts, rates, limits)
+        _kept_row(session, alive.get(session.session_id), accounts, rates, limits, kept)
         for session in accounts.sessions.values()
         if session.last_at is not None and now - session.last_at <= SHOWN
     ]
@@ -57,19 +60,80 @@ def session_rows(
     return tuple(rows[:MOST_SESSIONS])
 
 
-_NOTHING = SessionTally()
+_NOTHING, _NO_SPEND = SessionTally(), Spend()
+_MINUTE = timedelta(minutes=1)
+YOUNG = timedelta(minutes=2)
+"""Rows of sessions that wrote in this span count seconds, older ones minutes."""
+WHAT_IF = timedelta(seconds=5)
+"""What else could be is asked at most so often; it prices the last minutes anew."""
+
+
+def _kept_row(
+    session: Session,
+    alive: Alive | None,
+    accounts: Accounts,
+    rates: Mapping[str, Spend],
+    limits: Sequence[Window],
+    kept: Kept,
+) -> SessionRow:
+    """The row; that of before while no figure and no span of time in it changed."""
+    name = session.session_id
+    sums = accounts.tally.sessions.get(name, _NOTHING)
+    lately = rates.get(name, _NO_SPEND)
+    other: tuple[str, ...] = ()
+    if lately.requests:
+        other = kept.lately(
+            ("what if", name),
+            accounts.now,
+            WHAT_IF,
+            lambda: tuple(what_if(session, accounts, limits)),
+        )
+    spent = sums, lately
+    figures = (session, alive, sums.version, lately.requests, lately.cost, lately.fresh)
+
+    def made() -> SessionRow:
+        time = _time_of(session, alive, sums, accounts.now)
+        basis = (figures, other, time)
+        return kept.same(
+            ("row", name), basis, lambda: _row(session, alive, accounts, spent, other)
+        )
+
+    # Within a second no row is another for the time alone.
+    second = int(accounts.now.timestamp())
+    return kept.same(("second", name), (figures, other, second), made)
+
+
+def _time_of(
+    session: Session, alive: Alive | None, sums: SessionTally, now: datetime
+) -> object:
+    """The time as far as a row depends on it: whole minutes since what it counts from.
+
+    Whether a minute is just full tells ``<`` from ``<=``.
+    """
+    newest = max(sums.subagents.values(), default=None)
+    moved = alive.since if alive else None
+    marks = (session.last_at, session.doing_at, moved, newest)
+    ages = [now - each for each in marks if each is not None]
+    if any(timedelta(0) <= each < YOUNG for each in ages) or _is_recent(newest, now):
+        return int(now.timestamp())
+    full = [divmod(each, _MINUTE) for each in ages]
+    minutes = [(count, bool(rest)) for count, rest in full]
+    return (int(now.timestamp()) // 60, minutes)
+
+
+def _is_recent(at: datetime | None, now: datetime) -> bool:
+    return at is not None and now - at <= RECENT
 
 
 def _row(
     session: Session,
     alive: Alive | None,
     accounts: Accounts,
-    rates: Mapping[str, Spend],
-    limits: Sequence[Window],
+    spent: tuple[SessionTally, Spend],
+    other: tuple[str, ...],
 ) -> SessionRow:
     tally, now = accounts.tally, accounts.now
-    sums = tally.sessions.get(session.session_id, _NOTHING)
-    lately = rates.get(session.session_id, Spend())
+    sums, lately = spent
     last_at = session.last_at or now
     state, since = _state(session, alive, lately, sums, now)
     newest = sums.newest
@@ -96,10 +160,7 @@ def _row(
         doing=text.plain(session.doing),
         started_at=session.started_at or last_at,
         last_at=last_at,
-        explain=(
-            *_why_session(session, sums, now),
-            *(what_if(session, accounts, limits) if lately.requests else ()),
-        ),
+        explain=(*_why_session(session, sums, now), *other),
     )
 
 

@@ -68,6 +68,10 @@ class SessionRow:
     circling: int = 0
     """How often it just made the same call, or failed, in a row; 0 if it did not."""
 
+    def __hash__(self) -> int:
+        """Of its id alone, for rows are looked up on each repaint."""
+        return hash(self.session_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

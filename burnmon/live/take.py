@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from burnmon import text
 from burnmon.live.answer import answer
 from burnmon.live.charts import charts, window_label
 from burnmon.live.headroom import Accounts, why_estimate, with_estimates
+from burnmon.live.kept import Kept
 from burnmon.live.session_rows import SPARK_STEP, pace, session_rows
 from burnmon.live.snapshot import (
     Burn,
@@ -28,7 +30,8 @@ from burnmon.live.snapshot import (
     SessionRow,
     Snapshot,
 )
-from burnmon.live.tally import RECENT, SessionTally, Spend, Tally
+from burnmon.live.spend import Spend
+from burnmon.live.tally import RECENT, SessionTally, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
@@ -38,6 +41,12 @@ from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 from burnmon.why import Cause
 
+CHARTING = LISTING = timedelta(seconds=1)
+"""Charts and events are made at most so often; a second is no width on a chart."""
+SHIFTING = 30
+"""Seconds after which charts move on though nothing happens."""
+GUESSING = timedelta(seconds=10)
+"""A five-hour window that nobody states is guessed at most so often."""
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
 GUESSED_FROM = timedelta(hours=36)
@@ -89,20 +98,29 @@ class Known:
     """Where sessions went in circles lately."""
     causes: Mapping[str, Sequence[Cause]] = field(default_factory=dict)
     """What makes sessions dear that work right now."""
+    kept: Kept = field(default_factory=Kept)
+    """What still holds of the snapshot before."""
 
 
 def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     """The snapshot of an instant."""
+    kept = known.kept
+    kept.begin(now)
     together, by_session = tally.rates(now)
     accounts = Accounts(tally, known.sessions, known.since, now)
-    newest = with_estimates(stated(known.stretches, now), known.learned, accounts)
+    standing = stated(known.stretches, now)
+    newest = with_estimates(standing, known.learned, accounts, kept)
     standings = {key: each.standing for key, each in known.experiences.items()}
     outlook = foreseen(newest, known.stretches, now, known.before, standings)
     shown = [*(window for window, _ in outlook), *known.budgets]
     limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
-    rows = session_rows(accounts, known.alive, by_session, shown)
-    rows = tuple(_in_circles(each, known, now) for each in rows)
+    rows = session_rows(accounts, known.alive, by_session, shown, kept)
+    if known.circles:
+        rows = tuple(_in_circles(each, known, now) for each in rows)
     missing = _missing(known, tally, limits, rows, now)
+    # What was stated or spent is drawn at once, while little of both happens.
+    stood = [(each.used, each.resets_at) for each, _ in outlook]
+    drawn = (tally.version, stood, now.timestamp() // SHIFTING)
     today = tally.since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
     burn = replace(burn, compared=_compared(known.usual, tally, now))
@@ -114,10 +132,12 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
         limits,
         missing,
         burn,
-        charts(outlook, tally, now),
+        kept.lately(
+            "charts", now, CHARTING, partial(charts, outlook, tally, now), drawn
+        ),
         rows,
         SPARK_STEP,
-        _events(known, now),
+        kept.lately("events", now, LISTING, partial(_events, known, now)),
         known.health,
         known.scan,
         known.places,
@@ -248,7 +268,9 @@ def _missing(
         if agent in REMEDY:
             reason, remedy = REMEDY[agent]
             if agent == "claude":
-                reason = known.trouble or _guess(known, tally, now) or reason
+                reset = partial(_guess, known, tally, now)
+                guess = known.kept.lately("guess", now, GUESSING, reset)
+                reason = known.trouble or guess or reason
             missing.append(MissingLimit(agent, agent.capitalize(), reason, remedy))
     return tuple(missing)
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from burnmon.live.snapshot import Norm
-from burnmon.records import Request, Usage
+from burnmon.live.spend import Lately, Spend
+from burnmon.records import Request
 from burnmon.usage.ledger import Change, Sum
 from burnmon.usage.pricing import PriceTable
 
@@ -34,56 +35,6 @@ dearest span of ten days cost 1.5 to 2.3 times that."""
 
 
 @dataclass(slots=True)
-class Spend:
-    """What some requests came to."""
-
-    cost: Decimal = Decimal(0)
-    """Dollars of the priced ones."""
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    written: int = 0
-    """Tokens written to a cache, of either life."""
-    requests: int = 0
-    unpriced: int = 0
-    incomplete: int = 0
-
-    def add(self, usage: Usage, cost: Decimal | None, incomplete: bool, n: int) -> None:
-        """Put a request in (``n`` = 1) or take it out (−1)."""
-        if cost is None:
-            self.unpriced += n
-        else:
-            self.cost += cost * n
-        self.input += usage.input * n
-        self.output += usage.output * n
-        self.cache_read += usage.cache_read * n
-        self.written += (usage.cache_write_5m + usage.cache_write_1h) * n
-        self.requests += n
-        self.incomplete += incomplete * n
-
-    def merge(self, other: Spend) -> None:
-        """Add what other requests came to."""
-        self.cost += other.cost
-        self.input += other.input
-        self.output += other.output
-        self.cache_read += other.cache_read
-        self.written += other.written
-        self.requests += other.requests
-        self.unpriced += other.unpriced
-        self.incomplete += other.incomplete
-
-    @property
-    def fresh(self) -> int:
-        """Tokens of new work: all but cache reads."""
-        return self.input + self.output + self.written
-
-    @property
-    def dollars(self) -> Decimal | None:
-        """The cost, or None when nothing of it is priced."""
-        return None if self.unpriced and self.unpriced == self.requests else self.cost
-
-
-@dataclass(slots=True)
 class SessionTally:
     """One session's sums."""
 
@@ -98,6 +49,8 @@ class SessionTally:
     """Sub-agent → instant of its newest request."""
     models: dict[str, int] = field(default_factory=dict)
     """Model → requests."""
+    version: int = field(default=0, compare=False)
+    """Another number after each change."""
 
 
 class Tally:
@@ -110,8 +63,8 @@ class Tally:
         self.hours: dict[int, Spend] = {}
         self.projects: dict[str, dict[int, Spend]] = {}
         """By directory, as the agent wrote it, and by quarter of an hour."""
-        self.recent: dict[int, tuple[Request, Decimal | None]] = {}
-        """Requests of the last minutes by key, for rates over an exact span."""
+        self._lately = Lately(RECENT)
+        self._most_late = MOST_LATE
         self.late: dict[int, Request] = {}
         """Requests of the last hour by key, for a reader that compares."""
         self.models: dict[str, dict[str, int]] = {}
@@ -134,6 +87,8 @@ class Tally:
         """
         for each in sums:
             session = self.sessions.setdefault(each.keys[0], SessionTally())
+            self.version += 1
+            session.version = self.version
             rate = self.prices.rate(each.model, each.at, each.prompt, each.terms)
             cost = None if rate is None else rate.cost(each.usage, each.web_searches)
             session.total.add(each.usage, cost, False, 1)
@@ -186,6 +141,7 @@ class Tally:
         cost = self.cost(request)
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
+        session.version = self.version
         for spend in (
             session.total,
             session.minutes.setdefault(minute, Spend()),
@@ -202,11 +158,11 @@ class Tally:
         if cost is None:
             self.unpriced[request.model] = self.unpriced.get(request.model, 0) + n
         if n > 0:
-            self.recent[request.key] = (request, cost)
+            self._lately.put(request, cost)
             self.late[request.key] = request
             self._newest(session, request)
         else:
-            self.recent.pop(request.key, None)
+            self._lately.drop(request.key)
             self.late.pop(request.key, None)
             if session.newest is not None and session.newest.key == request.key:
                 session.newest = None  # the next request tells the context again
@@ -229,24 +185,21 @@ class Tally:
         ):
             session.hour_cache_at = request.at
 
-    def rates(self, now: datetime) -> tuple[Spend, dict[str, Spend]]:
-        """What the last minutes came to, together and by session.
+    @property
+    def recent(self) -> Mapping[int, tuple[Request, Decimal | None]]:
+        """Requests of the last minutes by key, each with its dollars."""
+        return self._lately.requests
+
+    def rates(self, now: datetime) -> tuple[Spend, Mapping[str, Spend]]:
+        """What the last minutes came to, together and by session; good until the next
+        call.
 
         Requests leave the span as ``now`` passes them: rates decay when work stops.
         """
-        since = now - RECENT
-        if len(self.late) > MOST_LATE:
+        if len(self.late) > self._most_late:
             self.held(now - timedelta(hours=1))
-        for key in [key for key, (each, _) in self.recent.items() if each.at <= since]:
-            del self.recent[key]
-        together = Spend()
-        sessions: dict[str, Spend] = {}
-        for request, cost in self.recent.values():
-            if request.at > now:
-                continue
-            for spend in (together, sessions.setdefault(request.session_id, Spend())):
-                spend.add(request.usage, cost, request.incomplete, 1)
-        return together, sessions
+            self._most_late = max(MOST_LATE, 2 * len(self.late))
+        return self._lately.sums(now)
 
     def since(self, start: datetime, now: datetime) -> Spend:
         """What was spent from an instant on a whole minute until now."""

@@ -23,6 +23,8 @@ from burnmon.live.alert_log import TOLD, AlertLog, document, note
 from burnmon.live.alerts import due, with_events
 from burnmon.live.snapshot import Alert, Snapshot
 
+DECIDING = timedelta(seconds=1)
+"""It is decided what to tell at most so often."""
 SIGNALLED = timedelta(minutes=1)
 """How long a snapshot carries what was told, for the screen to signal it."""
 TMUX_TIME, COMMAND_TIME = 2.0, 10.0
@@ -47,11 +49,16 @@ class Teller:
         self._log = AlertLog(settings.alerts_file)
         self._environ = environ
         self._lately: tuple[Alert, ...] = ()
+        self._decided_at: datetime | None = None
 
     def tell(self, snapshot: Snapshot, clock: Callable[[], datetime]) -> Snapshot:
         """Tell what is due; the snapshot with it. ``clock`` dates the outcomes."""
         if not self._rules.ways:
             return snapshot
+        last, self._decided_at = self._decided_at, snapshot.now
+        if last is not None and timedelta(0) < snapshot.now - last < DECIDING:
+            self._decided_at = last
+            return self.shown(replace(snapshot, alerts=self._lately))
         fresh = self._log.decide(lambda told: due(snapshot, told, self._rules))
         loud = [each for each in fresh if {"tmux", "command"} & set(each.channels)]
         if loud:

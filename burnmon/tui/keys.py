@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from textual.binding import ActiveBinding, Binding
 from textual.geometry import Size
-from textual.reactive import reactive
 
 from burnmon.frame import Scene
 from burnmon.frame.box import SIDES_FROM, bottom
@@ -226,15 +225,15 @@ def _words(active: ActiveBinding) -> Line:
 class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
-    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
+    _basis: object = None
 
-    def watch_scene(self) -> None:
-        """What can be done depends on what is shown."""
-        self.draw()
-
-    def on_resize(self) -> None:
-        """Choose the keys that fit."""
-        self.draw()
+    def look(self, scene: Scene) -> None:
+        """What can be done depends on what is shown, but seldom changes with it."""
+        able = [works(action, scene, self.app.size) for action in _NEEDS]
+        basis = (able, self.screen.focused, self.app.screen, scene.view.typing)
+        if basis != self._basis:
+            self._basis = basis
+            self.draw()
 
     def draw(self) -> None:
         """Show the keys of the screen this footer is on."""
@@ -242,4 +241,4 @@ class Footer(Lines):
             active.binding.id or active.binding.action: active
             for active in reversed(self.screen.active_bindings.values())
         }
-        self.show([footer(list(reversed(unique.values())), self.size.width)])
+        self.show([footer(list(reversed(unique.values())), self.area[0])])

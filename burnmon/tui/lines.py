@@ -7,7 +7,6 @@ from typing import ClassVar
 from rich.segment import Segment as RichSegment
 from rich.style import Style
 from textual.geometry import Region
-from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -26,6 +25,16 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
         self._styles_by_words: dict[str, Style] = {}
+        self.area = (0, 0)
+        """Width and height, for Textual reckons them anew whenever it is asked."""
+
+    def on_resize(self) -> None:
+        """Draw in the new size."""
+        self.area = (self.size.width, self.size.height)
+        self.draw()
+
+    def draw(self) -> None:
+        """Show what is to be seen in this size."""
 
     def show(self, lines: list[Line]) -> None:
         """Replace the lines; what reads the same is not painted again."""
@@ -33,7 +42,7 @@ class Lines(Widget):
         if len(old) != len(lines):
             self.refresh()
             return
-        width = self.size.width
+        width = self.area[0] or self.size.width
         changed = [
             Region(0, row, width, 1)
             for row, (before, after) in enumerate(zip(old, lines, strict=True))
@@ -77,8 +86,8 @@ class Lines(Widget):
 class Part(Lines):
     """A part of the picture, named by its id; draws the scene in its own size."""
 
-    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
-    low: reactive[bool] = reactive(False, init=False, repaint=False)
+    scene: Scene | None = None
+    low = False
     """The whole screen is too low for boxes."""
 
     @property
@@ -86,23 +95,20 @@ class Part(Lines):
         """The theme is made of the terminal's own colours, which do not mix."""
         return self.get_component_styles("line--area").color.ansi is not None
 
-    def watch_scene(self) -> None:
-        """Draw what is now to be seen."""
-        self.draw()
+    def look(self, scene: Scene, *, low: bool, hidden: bool) -> None:
+        """Draw a scene, when it is no longer ``hidden``; ``low``: without a box."""
+        self.scene, self.low = scene, low
+        if not hidden:
+            self.draw()
 
-    def watch_low(self) -> None:
-        """Draw with or without the box."""
-        self.draw()
-
-    def on_resize(self) -> None:
-        """Draw again: columns are chosen by the width."""
-        self.draw()
+    def on_show(self) -> None:
+        """Draw what was not drawn while the part was hidden."""
+        self.on_resize()
 
     def draw(self) -> None:
         """Show the lines of this part, if there is anything to show yet."""
-        size = (self.size.width, self.size.height)
-        if self.scene is not None and self.id and self.size.height:
-            lines = draw(self.id, self.scene, size, low=self.low)
+        if self.scene is not None and self.id and self.area[1]:
+            lines = draw(self.id, self.scene, self.area, low=self.low)
             self.show([in_one_colour(each) for each in lines] if self._ansi else lines)
         elif self.id == "answer":
-            self.show([answer(None, self.size.width)])
+            self.show([answer(None, self.area[0])])

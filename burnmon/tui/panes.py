@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from burnmon.frame import Scene, plan
+from burnmon.frame import Heights, Scene, plan
 from burnmon.frame.plan import LOW
 from burnmon.frame.sessions import row_at
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS
@@ -116,6 +116,11 @@ class Picture(Vertical):
 
     scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: dict[str, Part] = {}
+        self._heights: Heights = {}
+
     def compose(self) -> Iterator[Widget]:
         """The parts in the order of the plan."""
         parts: list[Part] = [
@@ -128,28 +133,36 @@ class Picture(Vertical):
             Events(id=EVENTS),
             Part(id="pulse"),
         ]
-        for part in parts:
-            yield part.data_bind(Picture.scene)
-        yield Footer(id="footer").data_bind(Picture.scene)
+        self._parts = {part.id or "": part for part in parts}
+        yield from parts
+        yield Footer(id="footer")
         yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
 
     def watch_scene(self) -> None:
-        """Share out again: another number of limits needs other heights."""
-        self.share_out()
+        """Draw; another number of limits needs other heights as well."""
+        self.draw()
 
     def on_resize(self) -> None:
         """Share out the new height."""
-        self.share_out()
+        self._heights = {}
+        self.draw()
 
-    def share_out(self) -> None:
-        """Set the height of every part; what did not change costs nothing."""
-        if self.scene is None or not self.size.height:
+    def draw(self) -> None:
+        """Draw every part that has lines; what did not change costs nothing."""
+        size = self.size
+        if self.scene is None or not size.height:
             return
-        low = self.size.height <= LOW
-        for part, lines in plan(self.scene, self.size).items():
-            widget = self.query_one(f"#{part}")
-            if isinstance(widget, Part):
-                widget.low = low
-            if widget.styles.height is None or widget.styles.height.value != lines:
-                widget.styles.height = lines
-                widget.set_class(not lines, "-none")
+        heights = plan(self.scene, size)
+        if heights != self._heights:
+            self._heights = heights
+            self._share_out(heights)
+        for name, part in self._parts.items():
+            part.look(self.scene, low=size.height <= LOW, hidden=not heights[name])
+        self.query_one(Footer).look(self.scene)
+
+    def _share_out(self, heights: Heights) -> None:
+        for name, lines in heights.items():
+            styles = self.query_one(f"#{name}").styles
+            if styles.height is None or styles.height.value != lines:
+                styles.height = lines
+                self.query_one(f"#{name}").set_class(not lines, "-none")

@@ -1,0 +1,143 @@
+"""What requests came to, and what those of the last minutes come to right now.
+
+A sum over a moving span is kept up, not made anew: a request is added when its instant
+comes and taken out when it leaves, so that a busy span costs no more than a quiet one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from heapq import heappop, heappush
+
+from burnmon.records import Request, Usage
+
+
+@dataclass(slots=True)
+class Spend:
+    """What some requests came to."""
+
+    cost: Decimal = Decimal(0)
+    """Dollars of the priced ones."""
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    written: int = 0
+    """Tokens written to a cache, of either life."""
+    requests: int = 0
+    unpriced: int = 0
+    incomplete: int = 0
+
+    def add(self, usage: Usage, cost: Decimal | None, incomplete: bool, n: int) -> None:
+        """Put a request in (``n`` = 1) or take it out (−1)."""
+        if cost is None:
+            self.unpriced += n
+        else:
+            self.cost += cost * n
+        self.input += usage.input * n
+        self.output += usage.output * n
+        self.cache_read += usage.cache_read * n
+        self.written += (usage.cache_write_5m + usage.cache_write_1h) * n
+        self.requests += n
+        self.incomplete += incomplete * n
+
+    def merge(self, other: Spend) -> None:
+        """Add what other requests came to."""
+        self.cost += other.cost
+        self.input += other.input
+        self.output += other.output
+        self.cache_read += other.cache_read
+        self.written += other.written
+        self.requests += other.requests
+        self.unpriced += other.unpriced
+        self.incomplete += other.incomplete
+
+    @property
+    def fresh(self) -> int:
+        """Tokens of new work: all but cache reads."""
+        return self.input + self.output + self.written
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """The cost, or None when nothing of it is priced."""
+        return None if self.unpriced and self.unpriced == self.requests else self.cost
+
+
+class Lately:
+    """Requests of a span that ends now, by key, and what they came to."""
+
+    def __init__(self, span: timedelta) -> None:
+        self.requests: dict[int, tuple[Request, Decimal | None]] = {}
+        """Each with its dollars; those of later, by a clock that is ahead, as well."""
+        self._span = span
+        self._fresh: list[int] = []
+        """Keys that were put since the last look."""
+        self._entering: list[tuple[datetime, int]] = []
+        self._leaving: list[tuple[datetime, int]] = []
+        self._counted: set[int] = set()
+        self._together = Spend()
+        self._sessions: dict[str, Spend] = {}
+        self._now: datetime | None = None
+
+    def put(self, request: Request, cost: Decimal | None) -> None:
+        """Take a request, in place of one of the same key."""
+        self.drop(request.key)
+        self.requests[request.key] = request, cost
+        self._fresh.append(request.key)
+
+    def drop(self, key: int) -> None:
+        """Forget a request, if it is known."""
+        if key in self._counted:
+            self._leave(key)
+        self.requests.pop(key, None)
+
+    def sums(self, now: datetime) -> tuple[Spend, Mapping[str, Spend]]:
+        """What the span came to, together and by session; good until the next call."""
+        if self._now is not None and now < self._now:
+            self._begin_anew()
+        self._now = now
+        for key in self._fresh:
+            if key in self.requests and key not in self._counted:
+                heappush(self._entering, (self.requests[key][0].at, key))
+        self._fresh.clear()
+        since = now - self._span
+        while self._leaving and self._leaving[0][0] <= since:
+            at, key = heappop(self._leaving)
+            if key in self._counted and self.requests[key][0].at == at:
+                self.drop(key)
+        while self._entering and self._entering[0][0] <= now:
+            at, key = heappop(self._entering)
+            held = self.requests.get(key)
+            if held is None or held[0].at != at or key in self._counted:
+                continue  # it was dropped, or put again at another instant
+            if at <= since:
+                del self.requests[key]
+            else:
+                self._enter(key)
+                heappush(self._leaving, (at, key))
+        return self._together, self._sessions
+
+    def _enter(self, key: int) -> None:
+        request, cost = self.requests[key]
+        self._counted.add(key)
+        session = self._sessions.setdefault(request.session_id, Spend())
+        for spend in (self._together, session):
+            spend.add(request.usage, cost, request.incomplete, 1)
+
+    def _leave(self, key: int) -> None:
+        request, cost = self.requests[key]
+        self._counted.discard(key)
+        session = self._sessions[request.session_id]
+        for spend in (self._together, session):
+            spend.add(request.usage, cost, request.incomplete, -1)
+        if not session.requests:
+            del self._sessions[request.session_id]
+
+    def _begin_anew(self) -> None:
+        """The clock was set back: what was counted may be of later now."""
+        self._together, self._sessions = Spend(), {}
+        self._entering, self._leaving = [], []
+        self._counted.clear()
+        self._fresh = list(self.requests)
