@@ -23,7 +23,10 @@ def alive(root: Path) -> Iterator[Alive]:
             pid, session_id = int(entry["pid"]), str(entry["sessionId"])
             since = datetime.fromtimestamp(entry["statusUpdatedAt"] / 1000, UTC)
             status = str(entry["status"])
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        except (
+            *(OSError, ValueError, KeyError, TypeError, OverflowError),
+            RecursionError,
+        ):
             continue
         if _lives(pid):
             yield Alive("claude", session_id, status, since)

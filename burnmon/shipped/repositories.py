@@ -82,7 +82,8 @@ def read_refs(git_dir: Path) -> Refs:
         raise _trouble(git_dir, failed) from failed
     shas: dict[str, str] = {}
     remote_main = ""
-    for line in said.decode("utf-8", "surrogateescape").splitlines():
+    # Only a newline ends a line: a ref's name may hold what ends one in Unicode.
+    for line in said.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         sha, name, symref = line.split(" ", 2)
         if name == "refs/remotes/origin/HEAD":
             remote_main = symref
