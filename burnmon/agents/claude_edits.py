@@ -71,9 +71,7 @@ def _lines(text: object) -> Lines:
     return text.encode("utf-8", "replace").splitlines() if isinstance(text, str) else []
 
 
-def _difference(
-    old: Lines, new: Lines, in_order: bool = True
-) -> tuple[Lines, Lines]:
+def _difference(old: Lines, new: Lines, in_order: bool = True) -> tuple[Lines, Lines]:
     """Lines that only one of two texts has.
 
     Where there are many, or order is not asked for, lines that only moved are taken

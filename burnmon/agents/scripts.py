@@ -38,7 +38,9 @@ _DIRECTORY = re.compile(r"\bworkdir[\"']?\s*([:=])\s*$")
 _COMPUTED = re.compile(r"(?<!\\)\$\{")
 _KEY = re.compile(r"\s*:")
 _CALLED = "exec_command("
-_CONTINUED = re.compile(r"write_stdin\(\s{0,99}\{[^}]{0,1999}?\bsession_id[\"']?\s*:\s*(\d+)")
+_CONTINUED = re.compile(
+    r"write_stdin\(\s{0,99}\{[^}]{0,1999}?\bsession_id[\"']?\s*:\s*(\d+)"
+)
 
 
 def read(text: str) -> Script:

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from burnmon.files import content
 from burnmon.records import HistoryError
 from burnmon.shipped import reflogs
 from burnmon.shipped.commits import Repository
@@ -274,5 +275,5 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     with suppress(OSError):
-        return path.read_bytes()
+        return content(path)
     return b""
