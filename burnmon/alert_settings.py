@@ -103,7 +103,7 @@ def _quiet(words: str) -> tuple[int, int] | None:
 
 
 def _above(table: Mapping[str, Any], key: str, least: float, usual: float) -> float:
-    value = float(table.get(key, usual))
+    value = table.get(key, usual)
     if not least <= value < 1e6:
-        raise ValueError(f"{key} takes a number from {least} on, not {table[key]!r}")
-    return value
+        raise ValueError(f"{key} takes a number from {least} on, not {value!r}")
+    return float(value)

@@ -302,6 +302,8 @@ def _paths(said: _Said) -> tuple[tuple[str, str], ...]:
     for old, new in configured.items():
         if not isinstance(new, str):
             refuse(f"{said.file}: paths.{old} takes a string, not {new!r}")
+        if "\0" in old + new:
+            refuse(f"{said.file}: paths.{old} holds a NUL character")
     stated = list(said.flags.get("path_map") or ())
     if not stated and said.environ.get("BURNMON_PATH_MAP"):
         stated = said.environ["BURNMON_PATH_MAP"].split(",")

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from burnmon.files import content
+
+_LARGEST = 1 << 20
 _WORDS = {
     str: "a string",
     bool: "true or false",
@@ -23,7 +26,7 @@ def read_table(
 ) -> dict[str, Any]:
     """The config file's table, its keys and types checked; empty if there is none."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = content(file, _LARGEST).decode()
     except FileNotFoundError:
         if must_exist:
             refuse(f"{file}: there is no such config file")
@@ -34,7 +37,9 @@ def read_table(
 
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        refuse(f"{file}: is nested too deeply")
+    except ValueError as error:  # of TOML, or of a number with too many digits
         refuse(f"{file}: {error}")
     check(table, keys, str(file))
     return table
@@ -50,6 +55,8 @@ def check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> No
         is_number = known[key] is float and type(value) is int
         if type(value) is not known[key] and not is_number:
             refuse(f"{where}: {key} takes {_WORDS[known[key]]}, not {value!r}")
+        if isinstance(value, str) and "\0" in value:
+            refuse(f"{where}: {key} holds a NUL character")
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -222,7 +222,9 @@ def _length(minutes: int) -> str:
     return f"{minutes}m"
 
 
-_MODEL_TAIL = re.compile(r"([-@]20\d{6}|-v\d+(:\d+)?|\[.*\]|-latest)+$")
+_LONGEST_MODEL = 200
+"""No model has a longer name; only so much of one is looked at."""
+_MODEL_TAIL = re.compile(r"([-@]20\d{6}|-v\d+(:\d+)?|\[[^\[\]]*\]|-latest)+$")
 _MODEL_CLAUDE = re.compile(r"^(?:[a-z0-9]+\.)*claude-(.+)$")
 _MODEL_OLD = re.compile(r"^(\d+)(?:[-.](\d+))?-([a-z]+)$")
 _MODEL_NEW = re.compile(r"^([a-z]+)-(\d+)-(\d{1,2})$")
@@ -231,7 +233,8 @@ _MODEL_NEW = re.compile(r"^([a-z]+)-(\d+)-(\d{1,2})$")
 @lru_cache(maxsize=256)
 def short_model(model: str) -> str:
     """A vendor's model id without vendor, date and build: ``opus-5.5``."""
-    name = _MODEL_TAIL.sub("", plain(model).rsplit("/", 1)[-1])
+    name = plain(model[:_LONGEST_MODEL]).rsplit("/", 1)[-1]
+    name = _MODEL_TAIL.sub("", name)
     claude = _MODEL_CLAUDE.match(name)
     if claude is None:
         return name

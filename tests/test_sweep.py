@@ -231,7 +231,7 @@ def test_over_long_line(home: Home) -> None:
         stream.write(b"\n" + M2)
     home.look()
     assert home.requests() == 2
-    assert home.file(homes.S1).skipped == {"longer than 256 MB": 1}
+    assert home.file(homes.S1).skipped == {"longer than 64 MB": 1}
 
 
 # --- what is no file -----------------------------------------------------------------

@@ -24,6 +24,8 @@ Marks = tuple[int, int, str, str]
 
 _COMPARED = 200
 """Texts of this many lines are compared in their order: it takes the cube of them."""
+_MOST_COMPARED = 100 * _COMPARED**2
+"""Pairs of lines in all steps of one call up to which that is done."""
 _ABSENT = msgspec.Raw(b"")
 
 
@@ -54,10 +56,12 @@ def asked(tool: str, given: dict[str, Any]) -> Marks:
     steps = given.get("edits") if tool == "MultiEdit" else [given]
     gone: Lines = []
     come: Lines = []
+    compared = 0
     for each in steps if isinstance(steps, list) else []:
         if isinstance(each, dict):
             old, new = _lines(each.get("old_string")), _lines(each.get("new_string"))
-            removed, added = _difference(old, new)
+            compared += len(old) * len(new)
+            removed, added = _difference(old, new, compared <= _MOST_COMPARED)
             gone += removed
             come += added
     return marked(gone, come)
@@ -67,16 +71,17 @@ def _lines(text: object) -> Lines:
     return text.encode("utf-8", "replace").splitlines() if isinstance(text, str) else []
 
 
-def _difference(old: Lines, new: Lines) -> tuple[Lines, Lines]:
+def _difference(old: Lines, new: Lines, in_order: bool = True) -> tuple[Lines, Lines]:
     """Lines that only one of two texts has.
 
-    Where there are many, lines that only moved are taken for unchanged.
+    Where there are many, or order is not asked for, lines that only moved are taken
+    for unchanged.
     """
     same = _alike(zip(old, new, strict=False))
     old, new = old[same:], new[same:]
     same = _alike(zip(reversed(old), reversed(new), strict=False))
     old, new = old[: len(old) - same], new[: len(new) - same]
-    if len(old) * len(new) > _COMPARED**2:
+    if not in_order or len(old) * len(new) > _COMPARED**2:
         had, has = Counter(old), Counter(new)
         return [*(had - has).elements()], [*(has - had).elements()]
     gone: Lines = []

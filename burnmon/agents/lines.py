@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import takewhile
 from json import JSONDecoder
 from typing import Any
 
@@ -55,6 +56,11 @@ def loose(raw: msgspec.Raw | bytes | str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+MOST_GLUED = 10_000
+"""Values on one physical line; more were never written without a newline by mistake."""
+LONGEST_DAMAGED = 32 << 20
+"""Bytes of a line that is worth mending; it is held several times meanwhile."""
+_BLANK = re.compile(r"\s*")
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -69,17 +75,24 @@ def objects(line: bytes, skip: Callable[[str], None]) -> Iterator[bytes]:
     """
     if not line.strip():
         return
+    if len(line) > LONGEST_DAMAGED:
+        skip("damaged and longer than 32 MB")
+        return
     sound = line.decode("utf-8", "replace").encode().strip(b"\x00 \t\r\n")
     text = _LONE_SURROGATE.sub(rb"\\ufffd", sound).decode()
     decoder, at = JSONDecoder(), 0
-    while not at or at < len(text):
+    for _ in range(MOST_GLUED):
         try:
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             skip("broken end" if at else "not json")
             return
         yield text[at:end].encode()
-        at = end + len(text[end:]) - len(text[end:].lstrip())
+        blank = _BLANK.match(text, end)
+        at = blank.end() if blank else end
+        if at == len(text):
+            return
+    skip("too many values")
 
 
 def possible(*counts: int) -> bool:
@@ -106,8 +119,8 @@ def program(command: str) -> str:
     words = command.split()
     if words[:1] == ["cd"] and "&&" in words:
         words = words[words.index("&&") + 1 :]
-    while words and (_ASSIGNMENT.match(words[0]) or words[0] in _BEFORE_PROGRAM):
-        words = words[1:]
+    before = (_ASSIGNMENT.match(word) or word in _BEFORE_PROGRAM for word in words)
+    words = words[sum(1 for _ in takewhile(bool, before)) :]
     name = words[0].rsplit("/", 1)[-1] if words else ""
     if not _WORD.match(name):
         return ""

@@ -20,11 +20,13 @@ class Script(NamedTuple):
     """Ids of the running commands whose output it waits for."""
 
 
+# One that never ends is taken up to where it could have ended, for otherwise a text of
+# nothing but beginnings is searched to its end for each of them.
 _LITERAL = re.compile(
-    r"//[^\n]*|/\*.*?\*/"
-    r"|\"(?P<double>(?:[^\"\\\n]|\\.)*)\""
-    r"|'(?P<single>(?:[^'\\\n]|\\.)*)'"
-    r"|(?P<raw>\bString\.raw)?`(?P<template>(?:[^`\\]|\\.)*)`",
+    r"//[^\n]*|/\*.*?(?:\*/|\Z)"
+    r"|\"(?P<double>(?:[^\"\\\n]|\\.)*)(?:\"|(?P<open>\\?(?:\n|\Z)))"
+    r"|'(?P<single>(?:[^'\\\n]|\\.)*)(?:'|(?P<open_too>\\?(?:\n|\Z)))"
+    r"|(?P<raw>\bString\.raw)?`(?P<template>(?:[^`\\]|\\.)*)(?:`|(?P<open_end>\\?\Z))",
     re.DOTALL,
 )
 _ESCAPE = re.compile(
@@ -36,7 +38,9 @@ _DIRECTORY = re.compile(r"\bworkdir[\"']?\s*([:=])\s*$")
 _COMPUTED = re.compile(r"(?<!\\)\$\{")
 _KEY = re.compile(r"\s*:")
 _CALLED = "exec_command("
-_CONTINUED = re.compile(r"write_stdin\(\s*\{[^}]*?\bsession_id[\"']?\s*:\s*(\d+)")
+_CONTINUED = re.compile(
+    r"write_stdin\(\s{0,99}\{[^}]{0,1999}?\bsession_id[\"']?\s*:\s*(\d+)"
+)
 
 
 def read(text: str) -> Script:
@@ -70,7 +74,9 @@ def read(text: str) -> Script:
 
 
 def _value(found: re.Match[str]) -> str | None:
-    """The text that a literal stands for; None for a comment."""
+    """The text that a literal stands for; None for a comment, or without an end."""
+    if any(found[name] is not None for name in ("open", "open_too", "open_end")):
+        return None
     if found["raw"]:
         return found["template"]
     written = (found["double"], found["single"], found["template"])

@@ -168,6 +168,10 @@ def requests_named(output: str) -> tuple[str, ...]:
 # --- here-documents ------------------------------------------------------------------
 
 
+_MOST_TARGETS = 16
+"""Files that one body is written to; nobody names more."""
+
+
 def heredoc_writes(command: str, cwd: str) -> list[tuple[str, list[bytes], bool]]:
     """Path, lines and literalness of each file written from a here-document.
 
@@ -185,9 +189,11 @@ def heredoc_writes(command: str, cwd: str) -> list[tuple[str, list[bytes], bool]
             targets += [each for each in run.words if not each.startswith("-")]
         elif run.program != "cat" or run.words[:1] not in ([], ["-"]):
             continue
-        for target in targets if bodies else ():
+        if not bodies:
+            continue
+        lines = [each.encode("utf-8", "replace") for each in bodies[-1].lines]
+        for target in targets[:_MOST_TARGETS]:
             if not target.startswith("/dev/") and not set("$`") & set(target):
-                lines = [each.encode("utf-8", "replace") for each in bodies[-1].lines]
                 path = absolute(target, run.directory)
                 written.append((path, lines, bodies[-1].literal))
     return written

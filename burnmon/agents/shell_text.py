@@ -17,11 +17,16 @@ from burnmon.text import base
 
 _DEEPEST = 12
 """Nobody nests more shells; deeper text is taken as words."""
+_MOST_PIECES = 20_000
+"""Words, separators and the like that are read of a command and of all scripts in it;
+what follows is left unread. A script may be given to a shell that is given to a shell,
+and be read for each of them."""
 _BLANK = " \t\r"
 _PLAIN = re.compile(r"[^ \t\r\n\\'\"$`#()<>;&|]+")
 _DOUBLE = re.compile(r'[^"\\$`]+')
-_EXPANSION = re.compile(r"\$\{[^}]*\}|\$'(?:[^'\\]|\\.)*'|\$", re.DOTALL)
-_ARITHMETIC = re.compile(r"\$\(\(.*?\)\)", re.DOTALL)
+# Bounded, or a text of nothing but their beginnings is searched to its end for each.
+_EXPANSION = re.compile(r"\$\{[^}]{0,999}\}|\$'(?:[^'\\]|\\.)*'|\$", re.DOTALL)
+_ARITHMETIC = re.compile(r"\$\(\(.{0,999}?\)\)", re.DOTALL)
 _HEREDOC = re.compile(
     r"<<(?!<)(-?)[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s;&|<>()])+)"
 )
@@ -57,16 +62,18 @@ class Command:
 class _Reader:
     """One pass over a text, from command to command."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, pieces: Iterator[int]) -> None:
+        """``pieces`` yields once for each piece that may be read."""
         self.text = text
         self.at = 0
+        self.pieces = pieces
         self.awaited: list[Heredoc] = []
         """Here-documents whose bodies begin after the next newline."""
 
     def script(self, end: str = "", depth: int = 0) -> list[Command]:
         """The commands up to an unquoted ``end``, or all."""
         commands = [Command()]
-        while self.at < len(self.text):
+        while self._goes_on():
             if end and self.text.startswith(end, self.at):
                 self.at += len(end)
                 break
@@ -78,6 +85,12 @@ class _Reader:
             else:
                 self._piece(commands[-1], depth)
         return [each for each in commands if each != Command(then=each.then)]
+
+    def _goes_on(self) -> bool:
+        """Whether there is more to be read, and may be."""
+        if self.at < len(self.text) and next(self.pieces, None) is None:
+            self.at = len(self.text)
+        return self.at < len(self.text)
 
     def _piece(self, command: Command, depth: int) -> None:
         """A word, a redirection, a subshell, or what is between them."""
@@ -150,7 +163,7 @@ class _Reader:
     def _word(self, command: Command, depth: int) -> str:
         """The word at this place without its quotes; may be empty."""
         parts: list[str] = []
-        while self.at < len(self.text):
+        while self._goes_on():
             here = self.text[self.at]
             if plain := self._match(_PLAIN):
                 parts.append(plain[0])
@@ -180,7 +193,7 @@ class _Reader:
 
     def _double(self, command: Command, depth: int) -> str:
         parts: list[str] = []
-        while self.at < len(self.text):
+        while self._goes_on():
             here = self.text[self.at]
             if plain := self._match(_DOUBLE):
                 parts.append(plain[0])
@@ -245,18 +258,19 @@ _ABSOLUTE = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
 
 def runs(command: str, cwd: str) -> Iterator[Run]:
     """The programs of a command, in the order in which the shell begins them."""
-    yield from _follow(_Reader(command).script(), cwd, False, 0)
+    pieces = iter(range(_MOST_PIECES))
+    yield from _follow(_Reader(command, pieces).script(), cwd, False, 0, pieces)
 
 
 def _follow(
-    script: list[Command], cwd: str, captured: bool, depth: int
+    script: list[Command], cwd: str, captured: bool, depth: int, pieces: Iterator[int]
 ) -> Iterator[Run]:
     piped = None
     for command in script:
         for inner in command.captured:
-            yield from _follow(inner, cwd, True, depth)
+            yield from _follow(inner, cwd, True, depth, pieces)
         for inner in command.subshells:
-            yield from _follow(inner, cwd, captured, depth)
+            yield from _follow(inner, cwd, captured, depth, pieces)
         words = _bare(command.words)
         if words and words[0] in ("cd", "pushd"):
             cwd = inside(words[1:], cwd)
@@ -265,8 +279,8 @@ def _follow(
             yield Run(name, words[1:], command, cwd, captured, piped)
             inner_text = _given(name, words[1:])
             if inner_text and depth < _DEEPEST:
-                inner = _Reader(inner_text).script()
-                yield from _follow(inner, cwd, captured, depth + 1)
+                inner = _Reader(inner_text, pieces).script()
+                yield from _follow(inner, cwd, captured, depth + 1, pieces)
         piped = command if command.then in ("|", "|&") else None
 
 

@@ -112,7 +112,10 @@ def read(file: Path) -> Iterator[LimitReading]:
                 ) from None
 
 
-_WRONG = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+_WRONG = (
+    *(ValueError, TypeError, KeyError, OverflowError, RecursionError),
+    OSError,  # what the system says of an instant that it cannot tell
+)
 _YEARS = range(1970, 2201)
 """Those an instant may lie in."""
 

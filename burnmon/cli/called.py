@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from burnmon import places, text
+from burnmon import files, places, text
 from burnmon.cli.recording import table, word
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
@@ -64,9 +64,8 @@ def config_of(environ: Mapping[str, str], flag: str) -> Mapping[str, Any]:
     import tomllib
 
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
-            return tomllib.load(file)
-    except (OSError, ValueError):
+        return tomllib.loads(files.content(path).decode())
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

@@ -18,6 +18,7 @@ from burnmon.agents import AGENTS
 from burnmon.cli import wiring
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Root, Settings
+from burnmon.files import content
 from burnmon.live import polling, status
 from burnmon.live.alert_log import AlertLog, document
 from burnmon.records import BurnmonError, LedgerError
@@ -328,7 +329,7 @@ def look_at_wiring(roots: Iterable[Root]) -> tuple[WiringSeen, ...]:
 
 def _wired(file: Path) -> WiringSeen:
     try:
-        text = file.read_bytes().decode()
+        text = content(file).decode()
         found = wiring.read_settings(text, str(file))
     except FileNotFoundError:
         return WiringSeen(str(file), connected=False)

@@ -88,8 +88,13 @@ Span = tuple[datetime | None, datetime | None]
 
 PORTION = timedelta(days=1)
 """Requests of so long are held at once."""
-_FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]|[\x00-\x1f\x7f]")
-"""How a cell begins or what it holds that a spreadsheet may act upon."""
+_UNSEEN = (
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls of terminals, of direction and of nothing to be seen."""
+_FORMULA = re.compile(rf"^\s*[=+\-@＝＋－＠]|{_UNSEEN}")
+"""How a cell begins or what it holds that a spreadsheet or a terminal may act upon."""
 
 
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
@@ -248,7 +253,7 @@ def cell(value: object) -> str:
         return str(value)
     if not _FORMULA.search(value):
         return value
-    return "'" + re.sub(r"[\x00-\x1f\x7f]", " ", value)
+    return "'" + re.sub(_UNSEEN, " ", value)
 
 
 _WRITERS: Mapping[str, Writer] = {"json": write_json, "csv": write_csv}

@@ -81,7 +81,7 @@ def append(directory: str, month: str, line: Mapping[str, Any]) -> bool:
     text = json.dumps(line, separators=(",", ":")) + "\n"
     # A line that a full disk cut short must not swallow this one.
     mend = "" if not tail or tail.endswith(b"\n") else "\n"
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
     handle = os.open(path, flags, 0o600)
     try:
         os.write(handle, (mend + text).encode())
@@ -127,7 +127,7 @@ def _stated(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tail(path: str) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
     try:
@@ -142,7 +142,7 @@ def _repeats(line: Mapping[str, Any], tail: bytes) -> bool:
     for text in reversed(tail.splitlines()):
         try:
             last = table(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if last.get("session_id") != line["session_id"]:
             continue

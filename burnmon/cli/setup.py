@@ -22,6 +22,7 @@ from burnmon import cli
 from burnmon.cli import wiring
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
+from burnmon.files import content
 from burnmon.records import BurnmonError, ConfigError, UsageError
 from burnmon.text import plain
 
@@ -219,7 +220,7 @@ def _tmux_file(environ: Mapping[str, str]) -> Path:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_bytes().decode()
+        return content(file).decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:

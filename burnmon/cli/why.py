@@ -112,6 +112,7 @@ def _explained(ledger: Ledger, explaining: Explaining, named: str) -> Why | None
 
     None where no session did; raises UsageError where none is named so, or several.
     """
+    named = named.encode("utf-8", "replace").decode()  # an argument may be any bytes
     like = ledger.sessions_like(named)
     whole = [each for each in like if each == named]
     if named and len(like) > 1 and not whole:

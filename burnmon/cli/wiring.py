@@ -40,7 +40,7 @@ def read_settings(text: str, file: str) -> dict[str, Any]:
     """Claude Code's settings; ConfigError names the line that is no JSON."""
     try:
         settings = json.loads(text) if text.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise ConfigError(
             f"{file}:{line}: not valid JSON ({error}); mend it first"

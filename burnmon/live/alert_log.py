@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from burnmon import text
+from burnmon.files import content
 from burnmon.live.snapshot import Alert
 
 TOLD = "told"
@@ -85,7 +86,7 @@ def read(path: Path) -> tuple[Alert, ...]:
     """
     alerts: list[Alert] = []
     newest: dict[str, int] = {}
-    for raw in path.read_bytes().splitlines():
+    for raw in content(path).splitlines():
         line = _document_of(raw)
         place, came_of = newest.get(str(line.get("key"))), line.get("outcome")
         if place is not None and isinstance(came_of, dict):
@@ -140,7 +141,7 @@ def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _cut_back(path: Path) -> None:
@@ -173,10 +174,10 @@ def _document_of(raw: bytes) -> dict[str, Any]:
 def _alert(line: Mapping[str, Any]) -> Alert | None:
     try:
         return Alert(
-            at=datetime.fromisoformat(line["at"]).astimezone(UTC),
+            at=_instant(line["at"]),
             kind=_word(line["kind"]),
             subject=_word(line["subject"]),
-            occasion_at=datetime.fromisoformat(line["occasion_at"]).astimezone(UTC),
+            occasion_at=_instant(line["occasion_at"]),
             step=int(line["step"]),
             level=line["level"] if line["level"] in _LEVELS else "warning",
             text=text.plain(line["text"]),
@@ -187,6 +188,14 @@ def _alert(line: Mapping[str, Any]) -> Alert | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def _instant(stated: str) -> datetime:
+    """An instant that can be reckoned with; ValueError or its like for any other."""
+    at = datetime.fromisoformat(stated).astimezone(UTC)
+    if not 2000 <= at.year <= 2200:
+        raise ValueError(stated)
+    return at
 
 
 def _word(stated: object) -> Any:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from burnmon.config import Settings
+from burnmon.files import content
 from burnmon.live.asking import (
     Answer,
     Asked,
@@ -86,7 +87,7 @@ def _credential(config_dir: Path) -> Credential | str:
     """What Claude Code keeps in its directory, or why that is no credential."""
     file = config_dir / CREDENTIALS
     try:
-        kept = json.loads(file.read_bytes())["claudeAiOauth"]
+        kept = json.loads(content(file))["claudeAiOauth"]
         token, scopes = kept["accessToken"], kept["scopes"]
         if isinstance(token, str) and isinstance(scopes, list):
             expires_at = _instant(kept.get("expiresAt"))
@@ -227,7 +228,7 @@ def answered(status: int, later: str | None, body: bytes, now: datetime) -> Answ
 
 def _kept(file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(file.read_bytes())
+        kept = json.loads(content(file))
     except (OSError, ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}

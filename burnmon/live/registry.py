@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from burnmon.files import content
 from burnmon.records import Alive
 
 
@@ -19,11 +20,14 @@ def alive(root: Path) -> Iterator[Alive]:
     """Sessions that Claude Code says are running, whose process still lives."""
     for path in root.glob("sessions/*.json"):
         try:
-            entry = json.loads(path.read_bytes())
+            entry = json.loads(content(path))
             pid, session_id = int(entry["pid"]), str(entry["sessionId"])
             since = datetime.fromtimestamp(entry["statusUpdatedAt"] / 1000, UTC)
             status = str(entry["status"])
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        except (
+            *(OSError, ValueError, KeyError, TypeError, OverflowError),
+            RecursionError,
+        ):
             continue
         if _lives(pid):
             yield Alive("claude", session_id, status, since)

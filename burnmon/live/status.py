@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from burnmon import text
+from burnmon.files import content
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ def state_of(snapshot: Snapshot, pid: int) -> dict[str, Any]:
 def read_state(path: str | Path) -> State | None:
     """The document in the state file; None when there is none that can be read."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is not loaded here
-            document = json.loads(file.read(_LARGEST))
+        document = json.loads(content(path, _LARGEST))
         age_known = isinstance(document, dict) and generated_at(document)
     except (OSError, ValueError, RecursionError):
         return None

@@ -35,8 +35,10 @@ WORKERS = hasattr(os, "sched_getaffinity") and hasattr(os, "fork")
 """Whether this system can share the first reading among processors."""
 WORTH_WORKERS = 100 << 20
 """Bytes from which that pays."""
-LONGEST_LINE = 256 << 20
+LONGEST_LINE = 64 << 20
 """A line beyond this is no session line; it is skipped and counted."""
+LARGEST_UNPACKED = 512 << 20
+"""Bytes that a compressed file is unpacked to at most: it may be a bomb."""
 NEWLINE = 10
 TAIL = 4096
 """Bytes before the offset whose digest shows that a file was only extended."""
@@ -414,7 +416,7 @@ class SessionStream:
 
     def _over(self, offset: int) -> int:
         """Step over the rest of a line that is too long to be one."""
-        _count(self.skipped, {"longer than 256 MB": 1})
+        _count(self.skipped, {"longer than 64 MB": 1})
         while block := self.read(BLOCK, offset):
             end = block.find(b"\n")
             if end >= 0:
@@ -438,10 +440,14 @@ class ZstandardStream(SessionStream):
                 reader = zstandard.ZstdDecompressor().stream_reader(
                     packed, read_across_frames=True
                 )
-                self._bytes = reader.read()
+                self._bytes = reader.read(LARGEST_UNPACKED + 1)
         except zstandard.ZstdError as error:
             os.close(self._file)
             raise OSError(errno.EINVAL, str(error), path) from error
+        if len(self._bytes) > LARGEST_UNPACKED:
+            os.close(self._file)
+            words = f"unpacks to more than {LARGEST_UNPACKED >> 20} MB"
+            raise OSError(errno.EFBIG, words, path)
 
     def read(self, size: int, offset: int) -> bytes:
         return self._bytes[offset : offset + size]

@@ -6,7 +6,7 @@ import re
 
 from burnmon.shipped.commits import Header
 
-_IDENT = re.compile(rb"^(.*?) ?<([^<>]*)> (-?\d+) [+-]\d+$")
+_IDENT = re.compile(rb"^(.*?) ?<([^<>]*)> (-?\d{1,20}) [+-]\d+$")
 _URL = re.compile(r"\bhttps?://[^\s<>()\[\]]+")
 _PLACE = re.compile(r"/(?:pull|pulls|issues|merge_requests)/(\d{1,9})\b")
 _NUMBER = re.compile(r"(?<![\w/&#])#(\d{1,9})(?!\w)")
@@ -17,7 +17,7 @@ _NO_KEYS = frozenset(
 """Standards and the like that are written as issue keys are."""
 _REVERT = re.compile(r"\bThis reverts commit ([0-9a-f]{7,64})\b")
 _TRAILER = re.compile(
-    r"^(co-authored-by|assisted-by|generated-by|entire-[a-z-]+)\s*:\s*(\S.*?)\s*$",
+    r"^(co-authored-by|assisted-by|generated-by|entire-[a-z-]+)\s*:\s*(\S.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _ENTIRE = "entire-"
@@ -49,7 +49,7 @@ def header(sha: str, raw: bytes) -> Header:
         mentions=mentions(message),
         reverts=tuple(_REVERT.findall(message)),
         trailers=tuple(
-            (_usual(key), value) for key, value in _TRAILER.findall(message)
+            (_usual(key), value.rstrip()) for key, value in _TRAILER.findall(message)
         ),
     )
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from burnmon.shipped.commits import Header
 
 _LINE = re.compile(
-    rb"^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^>\n]*> (\d+) [+-]\d+\t(.*)$", re.MULTILINE
+    rb"^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) [^>\n]*> (\d{1,20}) [+-]\d+\t(.*)$",
+    re.MULTILINE,
 )
 _AMEND = "commit (amend):"
 _STEP = re.compile(r"^(?:rebase|pull)\b[^():]*\(([a-z]+)\):? ?(.*)$")

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from burnmon.files import content
 from burnmon.records import HistoryError
 from burnmon.shipped import reflogs
 from burnmon.shipped.commits import Repository
@@ -82,7 +83,8 @@ def read_refs(git_dir: Path) -> Refs:
         raise _trouble(git_dir, failed) from failed
     shas: dict[str, str] = {}
     remote_main = ""
-    for line in said.decode("utf-8", "surrogateescape").splitlines():
+    # Only a newline ends a line: a ref's name may hold what ends one in Unicode.
+    for line in said.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         sha, name, symref = line.split(" ", 2)
         if name == "refs/remotes/origin/HEAD":
             remote_main = symref
@@ -273,5 +275,5 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     with suppress(OSError):
-        return path.read_bytes()
+        return content(path)
     return b""

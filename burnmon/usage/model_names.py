@@ -25,6 +25,10 @@ _SUFFIX = re.compile(
 )
 
 
+_LONGEST = 300
+"""A longer name is nobody's, and is not taken apart."""
+
+
 def spellings(model: str) -> Iterator[str]:
     """The id as written, then with prefix after prefix and suffix after suffix gone.
 
@@ -34,6 +38,8 @@ def spellings(model: str) -> Iterator[str]:
     """
     name = model.strip().lower()
     yield name
+    if len(name) > _LONGEST:
+        return
     for shorter in (_without_prefix, _without_suffix):
         while (rest := shorter(name)) != name:
             name = rest

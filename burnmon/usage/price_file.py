@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from burnmon.files import content
 from burnmon.records import ConfigError
 
 CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
@@ -28,6 +29,7 @@ Models = dict[str, list[Entry]]
 Aliases = dict[str, str]
 """Other names → the model they mean."""
 
+_LEAST, _MOST = Decimal("1e-12"), Decimal("1e9")
 _NUMBERS = {*CLASSES, "fast", "priority", "web_search"}
 _KEYS = {*_NUMBERS, "valid_from", "above"}
 
@@ -51,13 +53,14 @@ def read_users(path: Path) -> tuple[Models, Aliases]:
     import tomllib  # most people have no such file
 
     try:
-        content = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = content(path).decode()
+        stated = tomllib.loads(text, parse_float=Decimal)
+    except (OSError, ValueError, ArithmeticError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    for key in content.keys() - {"models"}:
+    for key in stated.keys() - {"models"}:
         raise ConfigError(f"{path}: unknown key {key}; only models is known")
     models, aliases = Models(), Aliases()
-    for model, value in _mapping(path, "models", content.get("models", {})).items():
+    for model, value in _mapping(path, "models", stated.get("models", {})).items():
         where = f'models."{model}"'
         if isinstance(value, Mapping) and "alias_of" in value:
             aliases[model.lower()] = _alias(path, where, value)
@@ -112,7 +115,7 @@ def _entry(path: Path, where: str, value: Mapping[str, Any]) -> Entry:
 def _valid_from(path: Path, where: str, value: object) -> datetime:
     try:
         return instant(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{path}: {where}.valid_from must be a date, or a time with an offset,"
             f" not {value!r}"
@@ -123,17 +126,25 @@ def _numbers(path: Path, where: str, value: Mapping[str, Any]) -> Entry:
     numbers = {key: value[key] for key in value.keys() & _NUMBERS}
     for key, number in numbers.items():
         plain = isinstance(number, int | Decimal) and not isinstance(number, bool)
-        if not plain or not Decimal(number).is_finite() or number < 0:
+        if not plain or not is_price(Decimal(number)):
             raise ConfigError(
                 f"{path}: {where}.{key} must be a number of 0 or more, not {number}"
             )
     return numbers
 
 
+def is_price(number: Decimal) -> bool:
+    """Whether a number can be dollars, or a factor on them.
+
+    Very large and very small ones are mistakes, and take for ever to be written out.
+    """
+    return number.is_finite() and (not number or _LEAST <= number <= _MOST)
+
+
 def _tiers(path: Path, where: str, value: object) -> dict[str, Entry]:
     tiers = {}
     for size, prices in _mapping(path, where, value).items():
-        if not re.fullmatch(r"[1-9]\d*", size):
+        if not re.fullmatch(r"[1-9][0-9]{0,11}", size):
             raise ConfigError(f"{path}: {where}.{size} must be a number of tokens")
         for key in _mapping(path, f"{where}.{size}", prices).keys() - set(CLASSES):
             raise ConfigError(f"{path}: {where}.{size}.{key} is unknown")
@@ -144,17 +155,29 @@ def _tiers(path: Path, where: str, value: object) -> dict[str, Entry]:
 def read_table(path: Path) -> dict[str, Any]:
     """A table that ``dump`` wrote; ``ConfigError`` when it is something else."""
     try:
-        table: dict[str, Any] = json.loads(path.read_bytes(), parse_float=Decimal)
+        table: dict[str, Any] = json.loads(content(path), parse_float=Decimal)
         date.fromisoformat(table["dated"])
         entries = [e for es in table["models"].values() if type(es) is list for e in es]
         complete = all("input" in e and "output" in e for e in entries)
         if not complete or not isinstance(table["source"], str):
             raise ValueError("a price is missing")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"{path}: not a price table, delete it or fetch it anew: {error!r}"
-        ) from error
+    except (OSError, *NOT_A_TABLE) as error:
+        raise no_table(path, error) from error
     return table
+
+
+NOT_A_TABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError),
+    RecursionError,
+)
+"""What comes of taking something else for a price table."""
+
+
+def no_table(path: Path, error: Exception) -> ConfigError:
+    """Says that a file is not what it should be."""
+    return ConfigError(
+        f"{path}: not a price table, delete it or fetch it anew: {error!r}"
+    )
 
 
 def dump(source: str, dated: date, measured: date, models: Mapping[str, object]) -> str:

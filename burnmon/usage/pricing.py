@@ -28,7 +28,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -50,6 +52,8 @@ URL = (
 """Where ``refresh`` gets a newer table: genai-prices' own published prices."""
 
 SHIPPED = Path(__file__).with_name("prices.json")
+
+_FIGURES = frozenset((*CLASSES, "fast", "priority", "web_search"))
 
 STANDARD = Terms()
 """No faster mode and no region with a surcharge."""
@@ -252,7 +256,7 @@ def load(user_file: Path | None = None, fetched_file: Path | None = None) -> Pri
     """
     table = price_file.read_table(SHIPPED)
     if fetched_file is not None and fetched_file.exists():
-        fetched = price_file.read_table(fetched_file)
+        fetched = _sound(fetched_file, price_file.read_table(fetched_file))
         if fetched["dated"] >= table["dated"]:
             table = {**fetched, "models": {**table["models"], **fetched["models"]}}
     aliases = {k: v for k, v in table["models"].items() if isinstance(v, str)}
@@ -261,6 +265,38 @@ def load(user_file: Path | None = None, fetched_file: Path | None = None) -> Pri
     if user_file is None or not user_file.exists():
         return shipped
     return _with_users(shipped, user_file)
+
+
+def _sound(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """A table that came from elsewhere, if all of its prices can be reckoned with."""
+    try:
+        _check(table["models"])
+    except price_file.NOT_A_TABLE as error:
+        raise price_file.no_table(path, error) from error
+    return table
+
+
+def _check(models: Mapping[str, Any]) -> None:
+    """Raise ValueError or its like for what is neither dated prices nor a name."""
+    _cuts([e for entries in models.values() if type(entries) is list for e in entries])
+    for name, entries in models.items():
+        if isinstance(entries, str):
+            continue
+        if not entries:
+            raise ValueError(f"{name} has no price")
+        for entry in entries:
+            tiers = entry.get("above", {})
+            parts = (entry, *tiers.values())
+            figures = [part[key] for part in parts for key in _FIGURES & part.keys()]
+            sizes = all(str(int(size)) == size for size in tiers)
+            if not sizes or not all(map(_is_price, figures)):
+                raise ValueError(f"a price of {name} is none")
+
+
+def _is_price(figure: object) -> bool:
+    if type(figure) is int or isinstance(figure, Decimal):
+        return price_file.is_price(Decimal(figure))
+    return False
 
 
 def _table(source: str, dated: str, models: Models, aliases: Aliases) -> PriceTable:
@@ -329,10 +365,13 @@ def refresh(
     try:
         providers = json.loads(body, parse_float=Decimal)
         models = price_source.table(providers, measured, measured_on)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        source = f"genai-prices of {fetched_on} + measured"
+        text = price_file.dump(source, fetched_on, measured_on, models)
+        text.encode()
+        _check(json.loads(text, parse_float=Decimal)["models"])
+    except (*price_file.NOT_A_TABLE, re.error) as error:
         raise BurnmonError(f"{URL}: not a list of prices: {error!r}") from error
-    source = f"genai-prices of {fetched_on} + measured"
-    _write(destination, price_file.dump(source, fetched_on, measured_on, models))
+    _write(destination, text)
     return load(fetched_file=destination)
 
 
@@ -350,7 +389,9 @@ def _fetch(transport: httpx.BaseTransport | None) -> tuple[bytes, date]:
     except httpx.HTTPError as error:
         raise BurnmonError(f"{URL}: cannot be fetched: {error}") from error
     stated = response.headers.get("date")
-    day = parsedate_to_datetime(stated) if stated else datetime.now(UTC)
+    day = datetime.now(UTC)
+    with suppress(ValueError, OverflowError):
+        day = parsedate_to_datetime(stated) if stated else day
     return response.content, day.date()
 
 
