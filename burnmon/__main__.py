@@ -6,6 +6,7 @@ nobody reads any more.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from datetime import UTC, datetime
@@ -46,12 +47,18 @@ def _leave_quietly() -> int:
     return cli.OK
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What a disk says that takes no more."""
+
+
 def _explain(error: Exception) -> int:
     from burnmon.records import BurnmonError, UsageError
     from burnmon.text import plain
 
     if isinstance(error, BurnmonError):
         message = str(error)
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        message = f"{error.filename or 'the output'}: {error.strerror}"
     else:
         hint = "BURNMON_DEBUG=1 shows where"
         message = f"unexpected {type(error).__name__}: {error} ({hint})"

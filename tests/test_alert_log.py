@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -141,3 +142,26 @@ def test_log_stays_small(path: Path) -> None:
     kept = AlertLog(path).told()
     assert [replace(each, outcome=()) for each in kept] == [window, ALERT]
     assert kept[0].outcome == (("tmux", "told"),)
+
+
+def test_leftover_of_a_kill_is_not_read(path: Path) -> None:
+    """What a killed process of the same number left beside the log stays out of it."""
+    old = NOW - timedelta(days=30)
+    long = replace(ALERT, at=old, occasion_at=old, subject="x" * alert_log.LARGEST)
+    log = AlertLog(path)
+    log.decide(once(long))
+    left = path.with_name(f".{path.name}.{os.getpid()}")
+    left.write_bytes(b"y" * alert_log.LARGEST)
+    log.decide(once(ALERT))
+    assert b"y" * 9 not in path.read_bytes()
+    assert AlertLog(path).told() == (ALERT,)
+
+
+def test_log_that_cannot_be_cut_back(path: Path) -> None:
+    """An alert that is written counts, also where the log cannot be made smaller."""
+    log = AlertLog(path)
+    log.decide(once(replace(ALERT, subject="x" * alert_log.LARGEST)))
+    path.with_name(f".{path.name}.{os.getpid()}").mkdir()
+    log.decide(once(ALERT))
+    assert log.told() == AlertLog(path).told()
+    assert log.told()[-1] == ALERT

@@ -332,6 +332,16 @@ def test_unexpected_error_is_a_message(tmp_path: Path) -> None:
     assert "Traceback" in shown.stderr
 
 
+def test_full_disk_is_a_message(tmp_path: Path) -> None:
+    """Where what is printed finds no room, that is said in plain words."""
+    full = "import errno; raise OSError(errno.ENOSPC, 'No space left on device'{})"
+    answer = fail(tmp_path, full.format(""))
+    assert answer.stderr == "burnmon: the output: No space left on device\n"
+    answer = fail(tmp_path, full.format(", '/mnt/x'"))
+    assert answer.stderr == "burnmon: /mnt/x: No space left on device\n"
+    assert answer.returncode == cli.FAILED
+
+
 def test_interrupt_ends_with_130(tmp_path: Path) -> None:
     """Ctrl-C ends in silence with 130."""
     body = f"import os; os.kill(os.getpid(), {int(signal.SIGINT)}); sys.stdin.read()"

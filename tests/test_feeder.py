@@ -6,8 +6,10 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,12 +22,13 @@ from homes import assistant, at, prompt, sidechain
 from burnmon import config
 from burnmon.budget_settings import Budget
 from burnmon.config import Root, Settings
-from burnmon.live import engine, feeder
-from burnmon.live.engine import Engine, open_ledger, peek
+from burnmon.live import engine, feeder, keeping
+from burnmon.live.engine import Engine, peek
 from burnmon.live.feeder import Feeder
+from burnmon.live.keeping import open_ledger
 from burnmon.live.snapshot import Held, Snapshot
 from burnmon.live.watching import Watch
-from burnmon.records import BUDGET
+from burnmon.records import BUDGET, LedgerError
 from burnmon.usage.experience import Experience, to_text
 from burnmon.usage.ledger import Ledger
 
@@ -66,7 +69,7 @@ class Following:
     """An engine over a ledger of its own, told the time."""
 
     def __init__(self, settings: Settings, now: datetime = NOW) -> None:
-        self.ledger, self.failure = open_ledger(settings)
+        self.ledger, self.failure = open_ledger(settings.ledger_file)
         self.engine = Engine(settings, self.ledger, now)
 
     def step(self, now: datetime = NOW) -> Snapshot:
@@ -744,7 +747,7 @@ def test_ledger_that_can_be_used_again_is(
     run: Run, settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the obstacle is gone, history is kept without a new start."""
-    monkeypatch.setattr(feeder, "WALK", timedelta())
+    monkeypatch.setattr(keeping, "FIRST", timedelta())
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
     settings.data_dir.write_text("in the way")
     screen, _ = run()
@@ -752,3 +755,77 @@ def test_ledger_that_can_be_used_again_is(
     settings.data_dir.unlink()
     screen.wait(lambda shown: requests(1)(shown) and not shown.health.failure)
     assert settings.ledger_file.exists()
+
+
+FULL = (
+    "CREATE TRIGGER full BEFORE UPDATE ON file BEGIN SELECT RAISE(FAIL, 'no room'); END"
+)
+"""Makes a ledger that cannot take what is added to a file."""
+
+
+def change(path: Path, statement: str) -> None:
+    """Do something to a ledger from outside."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(statement)
+        db.commit()
+
+
+def test_ledger_that_fails_in_use(
+    run: Run, settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures stay live while a ledger fails, and are kept again once it does not."""
+    monkeypatch.setattr(keeping, "FIRST", timedelta(milliseconds=1))
+    monkeypatch.setattr(keeping, "LAST", timedelta())
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    screen, _ = run()
+    screen.wait(requests(1))
+    change(settings.ledger_file, FULL)
+    monkeypatch.setattr(Ledger, "prove", failing)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    live = screen.wait(lambda shown: requests(2)(shown) and bool(shown.health.failure))
+    assert f"history is not kept: {settings.ledger_file}" in live.health.failure
+    assert live.health.failed_at is None
+    change(settings.ledger_file, "DROP TRIGGER full")
+    monkeypatch.undo()
+    screen.wait(lambda shown: requests(2)(shown) and not shown.health.failure)
+    with Ledger(settings.ledger_file, writes=False) as ledger:
+        assert len(ledger.requests()) == 2
+
+
+def failing(self: Ledger) -> None:
+    """Stands in for the proof of a ledger that still fails."""
+    raise LedgerError("still no room")
+
+
+def test_ledger_that_was_moved_away(run: Run, settings: Settings, home: Path) -> None:
+    """A running burnmon begins a new ledger where the one it had is gone."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    screen, _ = run()
+    screen.wait(requests(1))
+    settings.ledger_file.rename(settings.data_dir / "old")
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    screen.wait(lambda shown: requests(2)(shown) and settings.ledger_file.exists())
+
+
+def test_ledger_that_nobody_can_write(
+    following: Begin, settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the ledger can only be read figures are live in memory, and it is told."""
+    following().ledger.close()
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    monkeypatch.setattr("burnmon.usage.ledger.lock", lambda path: None)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    begun = following()
+    assert "ledger.sqlite3: it cannot be written" in begun.failure
+    assert costs(begun.step()) == {"S1": ONE}
+
+
+def test_once_with_a_ledger_that_fails(settings: Settings, home: Path) -> None:
+    """One frame is made of the files where the ledger turns out to be damaged."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    engine.once(settings, NOW)
+    change(settings.ledger_file, FULL)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    shown = engine.once(settings, NOW)
+    assert costs(shown) == {"S1": 2 * ONE}
+    assert "history is not kept" in shown.health.failure

@@ -284,6 +284,30 @@ def test_low_pane_is_filled() -> None:
     assert "2 burning · 1 waiting for you · 4 idle" in rows[7]
 
 
+def unkept() -> Snapshot:
+    """Figures are live, but the ledger cannot be used."""
+    failure = f"history is not kept: {'/home/sam/data/' * 3}ledger.sqlite3: disk full"
+    health = replace(example.snapshot().health, failure=failure)
+    return replace(example.snapshot(), health=health)
+
+
+def test_history_that_is_not_kept_is_told() -> None:
+    """Why nothing is kept stands below the answer, whole, and figures are not stale."""
+    rows = once(unkept(), 80, 24).split("\n")
+    told = " ".join(row.strip(" ▲") for row in rows[1:3])
+    assert told == unkept().health.failure
+    assert rows[3].startswith("╭")
+    assert "figures are stale" not in "".join(rows)
+
+
+def test_notice_leaves_the_answer_in_sight() -> None:
+    """On a low screen a long notice gives way to the answer."""
+    few = replace(unkept(), limits=unkept().limits[:1])
+    rows = once(few, 80, 5).split("\n")
+    assert "history is not kept" in rows[1]
+    assert "binds" in rows[0]
+
+
 def test_unknown_limit_has_no_bar() -> None:
     """A window without a figure shows its reason where others have a bar."""
     row = next(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -547,6 +549,24 @@ def test_damaged_cache(repo: Repo, tmp_path: Path, damage: str) -> None:
         cache.mkdir()
     assert subjects(history(repo.path, 0, cache)) == ["Begin"]
     assert subjects(history(repo.path, 0, cache)) == ["Begin"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("UPDATE object SET header = '['", id="no JSON"),
+        pytest.param("UPDATE object SET header = '[1]'", id="other JSON"),
+        pytest.param("UPDATE patch SET files = '[[1]]'", id="other files"),
+    ],
+)
+def test_cache_with_damaged_rows(repo: Repo, tmp_path: Path, statement: str) -> None:
+    """Rows that cannot be read are no answer; all is read from git again."""
+    cache = tmp_path / "history.sqlite3"
+    whole = history(repo.path, 0, cache)
+    with closing(sqlite3.connect(cache)) as db:
+        db.execute(statement)
+        db.commit()
+    assert history(repo.path, 0, cache).changes == whole.changes
 
 
 def test_read_on(repo: Repo) -> None:

@@ -266,6 +266,27 @@ def test_memory_is_private_and_forgets(home: Home) -> None:
     assert len(json.loads(home.memory.read_text())["told"]) == 1
 
 
+def test_memory_is_whole_at_any_instant(home: Home) -> None:
+    """A call that is killed while it writes leaves a memory that can be read."""
+    home.shows(window())
+    home.memory.parent.mkdir(parents=True, exist_ok=True)
+    home.memory.write_text(json.dumps({"told": {}, "more": "x" * 500}))
+    seen: list[bytes] = []
+
+    def look(frame: Any, event: str, _: object) -> Any:
+        if frame.f_code.co_name == "_remembered":
+            seen.append(home.memory.read_bytes())
+        return look
+
+    sys.settrace(look)
+    try:
+        home.calls(message())
+    finally:
+        sys.settrace(None)
+    told = [json.loads(each)["told"] for each in seen]
+    assert (told[0], len(told[-1])) == ({}, 1)
+
+
 @pytest.mark.parametrize(
     "kept",
     [b"", b"[", b"[]", b'{"told": 3, "looked": {"a": "x"}}', b'{"told": {"a": [1]}}'],

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count as counting
@@ -26,7 +26,7 @@ from burnmon.live.sweep import Sweep
 from burnmon.records import COUNTED, EXTRA, REPLAYED, LedgerError
 from burnmon.usage.copies import Held, join
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.schema import MIGRATIONS, lock
+from burnmon.usage.schema import MIGRATIONS, connect, lock, transaction
 
 FILES = homes.every_shape()
 PATHS = sorted(FILES)
@@ -480,6 +480,128 @@ def test_damaged_ledger_is_refused(tmp_path: Path) -> None:
         homes.sweep(ledger, homes.write(tmp_path, FILES))
 
 
+def hurt(path: Path, *statements: str) -> None:
+    """Change a ledger in a way that burnmon never would."""
+    db = sqlite3.connect(path)
+    for each in statements:
+        db.execute(each)
+    db.commit()
+    db.close()
+
+
+def filled(tmp_path: Path) -> Path:
+    """The path of a ledger that read every file."""
+    path = tmp_path / "ledger.db"
+    with Ledger(path) as ledger:
+        homes.sweep(ledger, homes.write(tmp_path / "home", FILES))
+    return path
+
+
+def read_all(path: Path) -> None:
+    """Ask a ledger for its files and requests."""
+    with Ledger(path) as ledger:
+        list(ledger.files())
+        ledger.requests()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("DELETE FROM word", id="words gone"),
+        pytest.param("UPDATE file SET trail = '{'", id="no JSON"),
+        pytest.param("UPDATE file SET trail = '{\"x\": 1}'", id="other JSON"),
+        pytest.param("UPDATE file SET trail = CAST(x'22ff' AS TEXT)", id="no text"),
+        pytest.param("DELETE FROM circumstance", id="circumstances gone"),
+        pytest.param("DROP TABLE file", id="a table gone"),
+    ],
+)
+def test_damage_that_is_met_in_use(tmp_path: Path, statement: str) -> None:
+    """What cannot be read any more is told with the file and what to do."""
+    path = filled(tmp_path)
+    hurt(path, statement)
+    with pytest.raises(LedgerError, match=r"ledger\.db: it is damaged .*move it away"):
+        read_all(path)
+
+
+def test_mistake_is_no_damage(tmp_path: Path) -> None:
+    """An error beside a sound ledger stays the error it is."""
+    with pytest.raises(TypeError, match="a bug"), Ledger(filled(tmp_path)):
+        raise TypeError("a bug")
+
+
+def test_proof(tmp_path: Path) -> None:
+    """A ledger that can be read and written proves it; a damaged one does not."""
+    path = filled(tmp_path)
+    with Ledger(path) as ledger:
+        ledger.prove()
+    hurt(path, "UPDATE file SET trail = '{'")
+    with Ledger(path) as ledger, pytest.raises(LedgerError, match="is damaged"):
+        ledger.prove()
+
+
+def test_database_of_another_program(tmp_path: Path) -> None:
+    """Nothing is put into what another program keeps under the ledger's name."""
+    path = tmp_path / "ledger.db"
+    hurt(path, "CREATE TABLE recipe (name)")
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match=r"another program.*move it away"):
+        Ledger(path)
+    with closing(sqlite3.connect(path)) as db:
+        names = db.execute("SELECT name FROM sqlite_master").fetchall()
+    assert names == [("recipe",)]
+    assert path.stat().st_size == len(before)
+
+
+def test_damage_at_the_start_gives_the_lock_back(tmp_path: Path) -> None:
+    """A ledger that fails while it is opened keeps nobody from a new one."""
+    path = filled(tmp_path)
+    hurt(path, "DROP TABLE request")
+    with pytest.raises(LedgerError, match="is damaged"):
+        Ledger(path)
+    path.unlink()
+    with Ledger(path) as ledger:
+        assert ledger.writable
+
+
+def test_what_cannot_be_committed_is_given_back() -> None:
+    """A transaction whose end fails leaves none behind that bars the next."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("CREATE TABLE a (id PRIMARY KEY)")
+    deferred = "DEFERRABLE INITIALLY DEFERRED"
+    db.execute(f"CREATE TABLE b (a REFERENCES a(id) {deferred})")
+    with pytest.raises(sqlite3.IntegrityError), transaction(db):
+        db.execute("INSERT INTO b VALUES (1)")
+    assert not db.in_transaction
+    db.close()
+
+
+def test_reading_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """A ledger at rest is read without a file beside it."""
+    path = filled(tmp_path)
+    beside = {each.name for each in tmp_path.iterdir()}
+    with closing(connect(path, at_rest=True)) as db:
+        assert db.execute("SELECT count(*) FROM request").fetchone() > (0,)
+        assert {each.name for each in tmp_path.iterdir()} == beside
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is barred to root")
+def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    """Where not even a lock can be made the ledger is still read."""
+    kept = tmp_path / "kept"
+    path = kept / "ledger.db"
+    with Ledger(path) as ledger:
+        homes.sweep(ledger, homes.write(tmp_path / "home", FILES))
+        requests = ledger.requests()
+    path.with_name("ledger.db.lock").unlink()
+    kept.chmod(0o500)
+    try:
+        with Ledger(path) as ledger:
+            assert (ledger.writable, ledger.requests()) == (False, requests)
+    finally:
+        kept.chmod(0o700)
+
+
 def test_refusal_gives_the_lock_back(tmp_path: Path) -> None:
     """Once the refused file is moved away a new ledger can be begun at once."""
     path = tmp_path / "ledger.db"
@@ -494,14 +616,14 @@ def test_refusal_gives_the_lock_back(tmp_path: Path) -> None:
 def test_directory_in_place_of_the_ledger(tmp_path: Path) -> None:
     """A directory of the ledger's name is refused with its path."""
     (tmp_path / "ledger.db").mkdir()
-    with pytest.raises(LedgerError, match=r"ledger\.db"):
+    with pytest.raises(LedgerError, match=r"ledger\.db: it is a directory; move"):
         Ledger(tmp_path / "ledger.db")
 
 
 def test_file_in_place_of_the_directory(tmp_path: Path) -> None:
     """A file where the ledger's directory should be is refused with its path."""
     (tmp_path / "data").touch()
-    with pytest.raises(LedgerError, match="data"):
+    with pytest.raises(LedgerError, match=r"data/ledger.db: a file is where.*move"):
         Ledger(tmp_path / "data" / "ledger.db")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -147,3 +148,15 @@ def test_written_nowhere(tmp_path: Path) -> None:
     """A directory that is not there is an error of the system."""
     with pytest.raises(OSError, match="nowhere"):
         written(example.day(), tmp_path / "nowhere")
+
+
+def test_written_to_a_full_disk(tmp_path: Path) -> None:
+    """A day that does not fit leaves no half of itself behind."""
+    limit, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="large"):
+            written(example.day(), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    assert list(tmp_path.iterdir()) == []

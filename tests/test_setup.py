@@ -229,6 +229,7 @@ def test_unwritable_file_is_an_error(
     with pytest.raises(BurnmonError, match=r"settings.json: cannot be written"):
         run(home, "--apply", "claude")
     assert settings_of(home) == {"model": "opus"}
+    assert {each.name for each in file.parent.iterdir()} == {file.name, taken.name}
 
 
 @pytest.mark.parametrize("line", ["text", {"type": "widget"}, {"type": "command"}])

@@ -210,9 +210,12 @@ def _remembered(path: str, now: datetime) -> Iterator[dict[str, Any]]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         kept = _memory(called.message_of(file.read()), now.timestamp())
         yield kept
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(kept).encode())
+        # In one write, filled up to the former length: cut off anywhere it is whole.
+        size = os.fstat(file.fileno()).st_size
+        told = json.dumps(kept).encode()
+        if os.pwrite(file.fileno(), told.ljust(size), 0) < len(told):
+            raise OSError(f"{path}: the disk is full")
+        os.ftruncate(file.fileno(), len(told))
 
 
 def _memory(read: Mapping[str, Any], now: float) -> dict[str, Any]:

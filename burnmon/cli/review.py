@@ -81,10 +81,15 @@ def written(day: Day, directory: Path) -> str:
 def _holds(path: Path, text: str) -> bool:
     """Make the file unless there is one; whether it holds the text."""
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        file = path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
         return path.is_file() and path.read_bytes() == text.encode()
+    try:
+        with file:
+            file.write(text)
+    except OSError:  # a full disk; what is there of it is nobody's file
+        path.unlink()
+        raise
     return True
 
 

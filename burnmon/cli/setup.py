@@ -234,6 +234,7 @@ def _make(file: Path, text: str, now: datetime) -> Path | None:
     backup = _unused(file.with_name(f"{file.name}.{now:%Y%m%dT%H%M%SZ}.burnmon-backup"))
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     existed = file.exists()
+    begun = [each for each in (beside, backup) if not each.exists()]
     try:
         if existed:
             shutil.copy2(file, backup)
@@ -244,8 +245,10 @@ def _make(file: Path, text: str, now: datetime) -> Path | None:
             shutil.copymode(file, beside)
         beside.replace(file)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
+        # The file is as it was, and what was begun of its copies is of no use.
+        for each in begun:
+            with suppress(OSError):
+                each.unlink()
         raise BurnmonError(f"{file}: cannot be written: {error}") from None
     return backup if existed else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from burnmon.frame.graph import bar
 from burnmon.frame.segments import Line, Segment, fitted, spread, width_of
 from burnmon.frame.view import View
@@ -12,6 +14,8 @@ _GLYPHS = {"calm": "●", "attention": "▲", "alarm": "■", "unknown": "○"}
 _STYLES = {"unknown": "dim"}
 _CLOCK = 11
 """Cells of the clock with the blanks around it."""
+_UNKEPT = 3
+"""Lines that the reason may take why nothing is kept."""
 _CLOCK_FROM = 30
 """Columns from which the clock is worth its cells."""
 
@@ -49,6 +53,8 @@ def banners(latest: Snapshot | None, view: View, width: int) -> list[Line]:
     lines = []
     if latest.health.failed_at is not None:
         lines.append(_stale(latest))
+    elif latest.health.failure:
+        lines += _unkept(latest, width)
     if view.frozen_at is not None:
         lines.append(_frozen(latest, view, width))
     if latest.scan is not None:
@@ -65,6 +71,16 @@ def _stale(latest: Snapshot) -> Line:
         Segment(" ■ ", "alarm"),
         Segment(f"figures are stale since {since}", "strong alarm"),
         Segment(reason, "alarm"),
+    ]
+
+
+def _unkept(latest: Snapshot, width: int) -> list[Line]:
+    """Why what is shown is live but not kept, and what to do, whole where it fits."""
+    words = wrap(plain(latest.health.failure), max(10, width - 4))[:_UNKEPT]
+    signs = [" ▲ ", *["   "] * _UNKEPT]
+    return [
+        [Segment(f"{sign}{each}", "attention")]
+        for sign, each in zip(signs, words, strict=False)
     ]
 
 

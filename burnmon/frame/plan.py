@@ -60,7 +60,8 @@ def _low(scene: Scene, size: tuple[int, int]) -> Heights:
     wanted = len(snapshot.limits) + len(snapshot.missing) or 1
     lines = max(1, min(wanted, height - pulse))
     left = height - lines - pulse
-    notices = min(left, len(banners(scene.latest, scene.view, width)))
+    notices = len(banners(scene.latest, scene.view, width))
+    notices = min(left, max(1, left - 1), notices)
     heights |= {"banners": notices, "answer": min(1, left - notices)}
     spare = left - notices - heights["answer"]
     return heights | {LIMITS: lines, "pulse": pulse + spare * pulse}

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,9 +158,15 @@ def _cut_back(path: Path) -> None:
                 {"at": _iso(each.at), "key": each.key, "outcome": dict(each.outcome)}
             )
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(b"".join(map(_line, lines)))
-    beside.replace(path)
+    # One that a kill left behind may have had the same number, and more in it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+            file.write(b"".join(map(_line, lines)))
+        beside.replace(path)
+    except OSError:  # the alerts are written; the log is cut another time
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _document_of(raw: bytes) -> dict[str, Any]:

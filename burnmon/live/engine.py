@@ -19,6 +19,7 @@ from burnmon.config import Root, Settings
 from burnmon.live.dearest import Dearest
 from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
+from burnmon.live.keeping import open_ledger, unkept
 from burnmon.live.kept import Kept
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
@@ -73,14 +74,6 @@ SET_BACK = timedelta(minutes=1)
 
 _Files = dict[tuple[str, str, str], tuple[str, str, Trail]]
 """Account, sub-agent and own id → agent, account and trail of one session's files."""
-
-
-def open_ledger(settings: Settings) -> tuple[Ledger, str]:
-    """The ledger, or one in memory and why: live figures never wait for a disk."""
-    try:
-        return Ledger(settings.ledger_file), ""
-    except LedgerError as error:
-        return Ledger(None), f"history is not kept: {error}"
 
 
 class Engine:
@@ -581,16 +574,24 @@ def peek(settings: Settings, now: datetime) -> Snapshot:
 
 def once(settings: Settings, now: datetime) -> Snapshot:
     """A snapshot after one whole sweep, with what a live view told before."""
+    ledger, failure = open_ledger(settings.ledger_file)
+    try:
+        with ledger:
+            return _once(settings, now, ledger, failure)
+    except LedgerError as error:
+        with Ledger(None) as ledger:
+            return _once(settings, now, ledger, unkept(error))
+
+
+def _once(settings: Settings, now: datetime, ledger: Ledger, failure: str) -> Snapshot:
     # Loaded here: who peeks shows no events.
     from burnmon.live.alert_log import AlertLog
     from burnmon.live.alerts import with_events
 
-    ledger, failure = open_ledger(settings)
-    with ledger:
-        engine = Engine(settings, ledger, now)
-        engine.failure, engine.watching = failure, True
-        engine.absorb(engine.pending())
-        engine.look_around()
-        engine.count_files()
-        told = AlertLog(settings.alerts_file).told()
-        return with_events(engine.snapshot(now), told, settings.alerts)
+    engine = Engine(settings, ledger, now)
+    engine.failure, engine.watching = failure, True
+    engine.absorb(engine.pending())
+    engine.look_around()
+    engine.count_files()
+    told = AlertLog(settings.alerts_file).told()
+    return with_events(engine.snapshot(now), told, settings.alerts)

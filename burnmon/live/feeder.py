@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 from burnmon import text
 from burnmon.config import Settings
-from burnmon.live.engine import LAST_DAY, Engine, open_ledger
+from burnmon.live.engine import LAST_DAY, Engine
 from burnmon.live.explainer import Explainer
+from burnmon.live.keeping import Keeping
 from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
@@ -26,8 +27,9 @@ from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
-from burnmon.records import BurnmonError
+from burnmon.records import BurnmonError, LedgerError
 from burnmon.usage import pricing
+from burnmon.usage.ledger import Ledger
 
 CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
@@ -78,7 +80,7 @@ class Feeder:
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
         self._counted_at: datetime | None = None
-        self._opened_at: datetime | None = None
+        self._keeping = Keeping(settings.ledger_file)
         self._shown: Snapshot | None = None
         self._failed_at: datetime | None = None
         self._teller = Teller(settings, os.environ)
@@ -135,26 +137,28 @@ class Feeder:
         self._stop.wait(RETRY.total_seconds())
 
     def _serve(self) -> None:
-        """Follow the files until told to stop, or until a ledger is to be had again."""
-        ledger, failure = open_ledger(self.settings)
+        """Follow the files until told to stop, or until another ledger is due."""
+        ledger, failure = self._keeping.open(self.clock())
         self._knows_all = False
-        with ledger:
-            now = self.clock()
-            engine = Engine(self.settings, ledger, now, now - LAST_DAY)
-            engine.failure = failure
-            self._begin(engine)
-            while not (self._stop.is_set() or self._has_ledger_again(engine)):
-                self._step(engine)
+        try:
+            with ledger:
+                self._follow(ledger, failure)
+        except LedgerError as error:
+            if ledger.path is None:
+                raise
+            # Live figures never wait for a disk: the next ledger is in memory.
+            self._keeping.failed(error)
 
-    def _has_ledger_again(self, engine: Engine) -> bool:
-        """Whether a ledger that could not be used when this began now can."""
+    def _follow(self, ledger: Ledger, failure: str) -> None:
         now = self.clock()
-        if not engine.failure or not _passed(self._opened_at, now, WALK):
-            return False
-        self._opened_at = now
-        ledger, failure = open_ledger(self.settings)
-        ledger.close()
-        return not failure
+        engine = Engine(self.settings, ledger, now, now - LAST_DAY)
+        engine.failure = failure
+        self._begin(engine)
+        # A file that was moved away is no ledger for anybody else any more.
+        while not self._stop.is_set() and ledger.is_there():
+            if failure and self._keeping.can_return(self.clock()):
+                return
+            self._step(engine)
 
     def _begin(self, engine: Engine) -> None:
         """What the ledger knows, then current files, then history with its progress."""

@@ -71,7 +71,7 @@ class HistoryCache:
             " WHERE repository = (SELECT id FROM repository WHERE path = ?)"
             " AND member.at >= ?"
         )
-        return _held(self._rows(query, (git_dir, since)))
+        return self._told(self._rows(query, (git_dir, since)))
 
     def find(self, shas: Iterable[str]) -> Held:
         """What is known of these objects, whichever repository they were read from."""
@@ -83,7 +83,7 @@ class HistoryCache:
                 "SELECT sha, header, files, lines FROM object"
                 f" LEFT JOIN patch USING (id) WHERE sha IN ({marks})"
             )
-            more = _held(self._rows(query, some))
+            more = self._told(self._rows(query, some))
             found.headers.update(more.headers)
             found.files.update(more.files)
         return found
@@ -145,14 +145,24 @@ class HistoryCache:
             )
         return True
 
+    def _told(self, rows: list[tuple[Any, ...]]) -> Held:
+        try:
+            return _held(rows)
+        except (ValueError, TypeError, IndexError):  # damage that SQLite cannot see
+            self._replace()
+            return Held({}, {})
+
     def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.OperationalError:
-            return []
-        except sqlite3.DatabaseError:
-            self._replace()
-            return []
+        except sqlite3.OperationalError as error:
+            if hasattr(error, "sqlite_errorcode"):
+                return []
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            pass
+        # What it holds, or what it says of it, is no text any more.
+        self._replace()
+        return []
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -180,7 +190,8 @@ def _opened(path: Path | None) -> sqlite3.Connection:
                 return _connected(path)
             except (sqlite3.OperationalError, OSError):
                 break  # locked, full or not ours: nothing is wrong with the file
-            except sqlite3.DatabaseError:
+            # Even the words in which the database complains may be damaged text.
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
                 _remove(path)
     return _prepared(sqlite3.connect(":memory:", isolation_level=None))
 

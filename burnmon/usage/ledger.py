@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from burnmon.records import (
     EXTRA,
     REPLAYED,
+    BurnmonError,
     Facts,
     LedgerError,
     LimitReading,
@@ -51,10 +52,13 @@ from burnmon.usage.copies import (
     worded,
 )
 from burnmon.usage.schema import (
+    APPLICATION_ID,
     FORGO_KEYS,
     INDEX_KEYS,
+    damage,
     lock,
     open_tables,
+    refusal,
     transaction,
 )
 from burnmon.usage.work_store import WorkFile, WorkStore, marks_of
@@ -135,12 +139,6 @@ class Ledger:
         self.path = path
         self._lock = lock(path) if path is not None and writes else None
         self.writable = path is None or self._lock is not None
-        try:
-            self._db = open_tables(path, self.writable)
-        except BaseException:
-            self._unlock()
-            raise
-        self._work = WorkStore(self._db)
         self._indexed = False
         """Whether a request can be looked up by its key."""
         self._finishing: Thread | None = None
@@ -148,14 +146,38 @@ class Ledger:
         self._circumstances: dict[int, Circumstance] = {}
         self._paths: dict[int, str] = {}
         self._origins: set[str] | None = None
-        self._all: set[int] | None = None if self._holds_requests() else set()
+        try:
+            self._db = open_tables(path, self.writable)
+        except BaseException:
+            self._unlock()
+            raise
+        self._work = WorkStore(self._db)
+        try:
+            with self._telling():
+                empty = not self._holds_requests()
+                if self.writable:
+                    self._index_keys()
+        except BaseException:
+            self.close()
+            raise
+        self._all: set[int] | None = set() if empty else None
         """Every key of the ledger, kept while it is filled for the first time."""
-        if self.writable:
-            self._index_keys()
+        self._file = self._identity()
 
     def _holds_requests(self) -> bool:
         row = self._db.execute("SELECT EXISTS (SELECT 1 FROM request)").fetchone()
         return bool(row[0])
+
+    def is_there(self) -> bool:
+        """Whether the file that is open still lies where others look for it."""
+        return self._identity() == self._file
+
+    def _identity(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            if self.path is not None:
+                status = self.path.stat()
+                return status.st_dev, status.st_ino
+        return None
 
     def claim(self) -> bool:
         """Try to become the writer; whether that succeeded."""
@@ -190,8 +212,38 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, _: object) -> None:
+        """Close it; what failed because of the ledger becomes a LedgerError."""
+        told = self._blamed(error) if isinstance(error, Exception) else None
         self.close()
+        if told is not None:
+            raise told from error  # type: ignore[misc]  # an Exception, as told above
+
+    def _blamed(self, error: Exception) -> LedgerError | None:
+        """What to say of an error if the ledger is the cause of it."""
+        if isinstance(error, sqlite3.Error):
+            return refusal(self.path, error)
+        if isinstance(error, BurnmonError | OSError):
+            return None
+        # What was read is no text, number or name any more: damage, or else a bug.
+        found = self.damage()
+        return refusal(self.path, ValueError(found)) if found else None
+
+    def damage(self) -> str:
+        """What is seen to be wrong with what it holds, after reading all of it."""
+        try:
+            return damage(self._db) or "".join("" for _ in self.files())
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            return str(error)
+
+    def prove(self) -> None:
+        """Raise LedgerError unless all of it can be read, and, if writable, written."""
+        found = self.damage()
+        if found:
+            raise refusal(self.path, ValueError(found))
+        if self.writable:
+            with self._telling(), transaction(self._db):
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     # --- files -----------------------------------------------------------------------
 
@@ -333,7 +385,7 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise LedgerError(f"{self.path}: {error}") from error
+            raise refusal(self.path, error) from error
 
     def absorb(
         self,

@@ -415,5 +415,6 @@ def _write(path: Path, text: str) -> None:
         beside.write_text(text, "utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise BurnmonError(f"{path}: cannot be written: {error}") from error

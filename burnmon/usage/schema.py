@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from burnmon import text
 from burnmon.records import LedgerError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -138,6 +139,22 @@ FORGO_KEYS = "DROP INDEX IF EXISTS request_key"
 APPLICATION_ID = 0x6275726E
 """``burn`` in ASCII: marks the file as a ledger."""
 
+_AFRESH = "move it away, and a new one is begun from the agents' files"
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "the disk is full; make room on it",
+    sqlite3.SQLITE_BUSY: "another program has locked it; end that one, or try again",
+    sqlite3.SQLITE_LOCKED: "another program has locked it; end that one, or try again",
+    sqlite3.SQLITE_READONLY: "it cannot be written; see whose it is, and its directory",
+    sqlite3.SQLITE_PERM: "it cannot be opened; see whose it is, and its directory",
+    sqlite3.SQLITE_AUTH: "it cannot be opened; see whose it is, and its directory",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see whose it is, and its directory",
+    sqlite3.SQLITE_IOERR: "the disk fails or is full; see to it",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+    sqlite3.SQLITE_INTERRUPT: "interrupted",
+    sqlite3.SQLITE_NOTADB: f"it is not a database; {_AFRESH}",
+}
+"""What an error of the database means, and what to do; others mean damage."""
+
 
 def lock(path: Path) -> int | None:
     """The single writer's lock, as a file descriptor; None while another has it.
@@ -147,10 +164,13 @@ def lock(path: Path) -> int | None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError) as error:
+        words = "a file is where its directory should be; move the file away"
+        raise LedgerError(f"{path}: {words}") from error
     except OSError as error:
         if path.exists():
             return None
-        raise LedgerError(f"{path.parent}: {error.strerror}") from error
+        raise LedgerError(f"{path}: cannot be made: {error.strerror}") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -159,34 +179,101 @@ def lock(path: Path) -> int | None:
     return held
 
 
+def refusal(path: Path | None, error: Exception) -> LedgerError:
+    """An error met while using a ledger, in words: the file, what is wrong, the remedy.
+
+    The statements are always the same, so what fails for no other reason does so
+    because the file does not hold what was written into it.
+    """
+    if path is not None and path.is_dir():
+        return LedgerError(f"{path}: it is a directory; {_AFRESH}")
+    code = getattr(error, "sqlite_errorcode", None)
+    remedy = _REMEDIES.get(code & 0xFF) if code is not None else None
+    if isinstance(error, OSError):
+        remedy = error.strerror
+    if remedy is None:
+        words = text.fit(text.plain(str(error).partition("\n")[0]), _WORDS)
+        remedy = f"it is damaged ({words}); {_AFRESH}"
+    return LedgerError(f"{path}: {remedy}")
+
+
+_WORDS = 80
+"""Cells of the database's own words; they may quote the file."""
+
+
 def open_tables(path: Path | None, writable: bool) -> sqlite3.Connection:
     """A connection to the tables of this version; closed again if that cannot be.
 
     Raises LedgerError, naming the path and what to do.
     """
     try:
-        db = connect(path, writable)
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerError(f"{path}: {error}") from error
+        try:
+            return _opened(path, writable)
+        except sqlite3.OperationalError:
+            if path is None or writable or os.access(path.parent, os.W_OK):
+                raise
+            # Reading beside a writer needs files of its own; here is no writer.
+            return _opened(path, writable, at_rest=True)
+    # Even the words in which the database complains may be damaged text.
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        raise refusal(path, error) from error
+
+
+def _opened(
+    path: Path | None, writable: bool, at_rest: bool = False
+) -> sqlite3.Connection:
+    db = connect(path, at_rest)
     try:
         prepare(db, writable)
         migrate(db, path, writable)
-    except sqlite3.OperationalError as error:
-        db.close()
-        raise LedgerError(f"{path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        db.close()
-        raise LedgerError(
-            f"{path}: {error}; move the file away to start a new ledger"
-        ) from error
     except BaseException:
         db.close()
         raise
     return db
 
 
-def connect(path: Path | None, writable: bool) -> sqlite3.Connection:
-    """A connection; transactions are begun and ended explicitly."""
+def damage(db: sqlite3.Connection) -> str:
+    """What is seen to be wrong with the tables; empty for sound ones.
+
+    Looks at every row. A figure that was changed to another one cannot be seen.
+    """
+    try:
+        said = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        if said != "ok":
+            return said
+        for table, columns, named in _NAMED:
+            for column in columns.split():
+                (lost,) = db.execute(
+                    f"SELECT EXISTS (SELECT 1 FROM {table}"
+                    f" WHERE {column} NOT IN (SELECT id FROM {named}))"
+                ).fetchone()
+                if lost:
+                    return f"a {column} of {table} is not there"
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return str(error)
+    return ""
+
+
+_NAMED = (
+    (
+        "circumstance",
+        "agent model speed region session subagent project branch version origin",
+        "word",
+    ),
+    ("request", "circumstance", "circumstance"),
+    ("request", "file", "file"),
+    ("edit", "agent tool path session subagent project branch", "word"),
+    ("commit_call", "agent verb session subagent project branch", "word"),
+    ("tool_call", "tool target session subagent", "word"),
+)
+"""Tables, their columns that name a row by its number, and where that row is."""
+
+
+def connect(path: Path | None, at_rest: bool) -> sqlite3.Connection:
+    """A connection; transactions are begun and ended explicitly.
+
+    ``at_rest``: the directory cannot be written, so nobody changes the file either.
+    """
     if path is None:
         return sqlite3.connect(
             ":memory:", isolation_level=None, check_same_thread=False
@@ -194,7 +281,11 @@ def connect(path: Path | None, writable: bool) -> sqlite3.Connection:
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     return sqlite3.connect(
-        path, isolation_level=None, timeout=5, check_same_thread=False
+        f"{path.absolute().as_uri()}?immutable=1" if at_rest else path,
+        uri=at_rest,
+        isolation_level=None,
+        timeout=5,
+        check_same_thread=False,
     )
 
 
@@ -223,6 +314,7 @@ def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
             if version
             else f"{path}: another burnmon is preparing it; try again"
         )
+    _must_be_ours(db, path)
     for step in range(version, len(MIGRATIONS)):
         with transaction(db):
             for statement in _statements(MIGRATIONS[step]):
@@ -231,17 +323,25 @@ def migrate(db: sqlite3.Connection, path: Path | None, writable: bool) -> None:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+def _must_be_ours(db: sqlite3.Connection, path: Path | None) -> None:
+    """Raise LedgerError for another program's database: nothing is put into that."""
+    owner = db.execute("PRAGMA application_id").fetchone()[0]
+    holds = db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
+    if holds and owner != APPLICATION_ID:
+        raise LedgerError(f"{path}: it is another program's database; {_AFRESH}")
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; waits for other writers, gives everything back on an error."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def _statements(script: str) -> Iterator[str]:
