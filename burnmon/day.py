@@ -259,6 +259,10 @@ _AGO = re.compile(r"(\d{1,5})([dw])", re.ASCII)
 DAY_TAKES = "a day is YYYY-MM-DD, YYYYMMDD, today, yesterday, 3d or 2w"
 
 
+_YEARS = range(1900, 3000)
+"""Those a day may lie in: before the first and behind the last nobody can reckon."""
+
+
 def day_named(words: str, today: date) -> date | None:
     """The day that words name, as ``DAY_TAKES`` tells; None if they name none."""
     word = words.strip().lower()
@@ -266,9 +270,11 @@ def day_named(words: str, today: date) -> date | None:
         return today - timedelta(days=word == "yesterday")
     try:
         if ago := _AGO.fullmatch(word):
-            return today - int(ago[1]) * timedelta(days=7 if ago[2] == "w" else 1)
+            day = today - int(ago[1]) * timedelta(days=7 if ago[2] == "w" else 1)
+            return day if day.year in _YEARS else None
         if stated := _DATE.fullmatch(word):
-            return date(*(int(part) for part in stated.groups()))
+            day = date(*(int(part) for part in stated.groups()))
+            return day if day.year in _YEARS else None
     except (ValueError, OverflowError):
         pass
     return None

@@ -234,7 +234,7 @@ _MODEL_NEW = re.compile(r"^([a-z]+)-(\d+)-(\d{1,2})$")
 def short_model(model: str) -> str:
     """A vendor's model id without vendor, date and build: ``opus-5.5``."""
     name = plain(model[:_LONGEST_MODEL]).rsplit("/", 1)[-1]
-    name = _MODEL_TAIL.sub("", name)
+    name = _MODEL_TAIL.sub("", name) or name
     claude = _MODEL_CLAUDE.match(name)
     if claude is None:
         return name

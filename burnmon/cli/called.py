@@ -74,7 +74,9 @@ def account_of(path: str, config: Mapping[str, Any], environ: Mapping[str, str])
     real = os.path.realpath(path)
     for label, root in table(config.get("roots")).items():
         named = table(root).get("path")
-        if not isinstance(named, str) or table(root).get("agent") != "claude":
+        if table(root).get("agent") != "claude":
+            continue
+        if not isinstance(named, str) or "\0" in named:
             continue
         if os.path.realpath(places.expand(named, environ)) == real:
             return label

@@ -204,11 +204,12 @@ def _remembered(path: str, now: datetime) -> Iterator[dict[str, Any]]:
     import fcntl
 
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)  # noqa: PTH103, PTH120 - pathlib is not loaded here
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    handle = os.open(path, flags, 0o600)
     with os.fdopen(handle, "r+b") as file:
         # Of two calls at a time one is silent; the next tool call comes soon.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        kept = _memory(called.message_of(file.read()), now.timestamp())
+        kept = _memory(called.message_of(file.read(MOST_BYTES)), now.timestamp())
         yield kept
         # In one write, filled up to the former length: cut off anywhere it is whole.
         size = os.fstat(file.fileno()).st_size

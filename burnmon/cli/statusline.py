@@ -80,7 +80,7 @@ def _answer(
     config = called.config_of(environ, str(flags.get("config", "")))
     own = (str(flags.get("data_dir", "")), str(config.get("data_dir") or ""))
     message = called.message_of(received)
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         _record(message, places.data_dir(environ, *own), config, environ, now)
     if quiet:
         return ""
