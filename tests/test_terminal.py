@@ -8,7 +8,7 @@ import termios
 import time
 
 import pytest
-from ptys import FRAME, Terminal
+from ptys import Terminal
 
 from burnmon import cli
 from burnmon.tui.app import BurnApp
