@@ -250,7 +250,7 @@ class Feeder:
         if self._watch is not None and engine.watching:
             for path in engine.moved(self._newest):
                 self._watch.note(path)
-            if self._watch.moved():
+            if self._watch.moved() or not self._watch.works():
                 self._watch.note(None)
             elif _passed(self._walked_at, now, WALK):
                 self._wake.set()

@@ -101,8 +101,10 @@ class Watch:
         if self._lacks(directories, now):
             # Half a watch tells nobody what it misses.
             self.end()
-        waited = self._began_at is None or not timedelta(0) <= now - self._began_at
-        waited = waited or now - (self._began_at or now) >= AGAIN
+        # What ended by itself is begun anew soon, what was refused only later.
+        pause = AGAIN if self._observer is None else SETTLED
+        passed = pause if self._began_at is None else now - self._began_at
+        waited = not timedelta(0) <= passed < pause
         if self.moved() or (waited and not self._lives()):
             self.end()
             self.begin(now)
