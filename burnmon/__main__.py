@@ -62,8 +62,11 @@ def _explain(error: Exception) -> int:
     else:
         hint = "BURNMON_DEBUG=1 shows where"
         message = f"unexpected {type(error).__name__}: {error} ({hint})"
-    for line in message.splitlines() if sys.stderr is not None else []:
-        sys.stderr.write(f"burnmon: {plain(line)}\n")
+    try:
+        for line in message.splitlines() if sys.stderr is not None else []:
+            sys.stderr.write(f"burnmon: {plain(line)}\n")
+    except OSError:  # the terminal is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return cli.USAGE if isinstance(error, UsageError) else cli.FAILED
 
 

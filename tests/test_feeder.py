@@ -635,6 +635,24 @@ def test_tree_that_appears_or_is_replaced_is_watched(run: Run, home: Path) -> No
         screen.wait(lambda shown: not shown.health.watching)
 
 
+@pytest.mark.parametrize("clock", ["10:30", "04:00"], ids=["burning", "at rest"])
+def test_what_no_event_tells_arrives(run: Run, home: Path, clock: str) -> None:
+    """A line written through a name outside of the root arrives, and a root that
+    appears beside another, though nothing tells of either."""
+    outside = put(home, "S1.jsonl", homes.text(assistant("m1", timestamp=at(clock))))
+    (home / homes.S1).parent.mkdir(parents=True)
+    os.link(outside, home / homes.S1)
+    screen, fed = run()
+    screen.wait(lambda shown: requests(1)(shown) and shown.health.watching)
+    screen.wait(lambda shown: bool(fed._newest))
+    add(outside, homes.text(assistant("m2", timestamp=at(clock))))
+    screen.wait(requests(2))
+    codex = home.with_name(".codex")
+    lines = [homes.meta(1, clock), *homes.first_turn(clock)]
+    homes.write(codex, {homes.rollout(1): homes.text(*lines)})
+    screen.wait(requests(4))
+
+
 def test_all_figures_say_what_they_were_counted_from(
     following: Begin, home: Path
 ) -> None:
@@ -666,12 +684,14 @@ def test_what_the_ledger_knows_comes_first(run: Run, home: Path) -> None:
 def test_overflow_is_answered_with_a_walk(tmp_path: Path) -> None:
     """When the kernel drops file events, a walk is asked for, and at once."""
     wake = threading.Event()
+    (tmp_path / "projects").mkdir()
     watch = Watch([Root("claude", "", tmp_path)], wake)
     watch.begin(NOW)
     watch.lost = False
     logging.getLogger("watchdog").warning("queue overflow")
     watch.end()
     assert watch.lost
+    assert watch.shaken
     assert wake.is_set()
 
 

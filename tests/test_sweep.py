@@ -397,6 +397,27 @@ def test_newest_first(home: Home) -> None:
     assert [each.below for each in home.swept.look()] == [homes.S2, homes.S1]
 
 
+def test_known_files_that_moved_on(home: Home) -> None:
+    """The newest files are named, and those of them that are other than they were."""
+    homes.write(home.root, {homes.S1: M1, homes.S2: M2})
+    os.utime(home.root / homes.S1, (1_700_000_000, 1_700_000_000))
+    home.look()
+    old, new = str(home.root / homes.S1), str(home.root / homes.S2)
+    assert home.swept.newest(1) == [new]
+    assert home.swept.moved([old, new]) == []
+    (home.root / homes.S1).write_bytes(M1 + M3)
+    (home.root / homes.S2).unlink()
+    assert home.swept.moved([old, new]) == [old]
+
+
+def test_directories_are_counted_once(home: Home) -> None:
+    """A walk knows how many directories it listed, a linked one not twice."""
+    homes.write(home.root, {homes.S1: M1, homes.AGENT: M2})
+    (home.root / "sessions").symlink_to(home.root / "projects")
+    home.look()
+    assert len(home.swept.directories) == 4
+
+
 def test_files_are_never_written(home: Home) -> None:
     """Reading a home leaves every file as it was, to the byte and the time."""
     homes.write(home.root, homes.every_shape())

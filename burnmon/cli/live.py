@@ -10,13 +10,15 @@ import os
 import shutil
 import signal
 import sys
+import termios
 import threading
+import time
 from argparse import Namespace
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from burnmon import cli
 from burnmon.config import Settings
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
     Sources = tuple[Feed, AskDay, AskWhy | None]
     """Where a screen gets its snapshots, days and explanations from."""
 
+NO_SCREEN = ("dumb", "unknown")
+"""Names of terminals that would show the escape sequences instead of obeying them."""
+PATIENCE = 10.0
+"""Seconds after a signal in which the screen may end by itself."""
+WRITER = "textual-output"
+"""The name of Textual's thread that writes to the terminal."""
+_MODES = "<u ?2004l ?7h ?1000l ?1003l ?1006l ?1015l ?1004l ?2048l ?1049l ?25h"
+_LEFT = "".join(f"\x1b[{mode}" for mode in _MODES.split()).encode()
+"""Switches off what the screen may have switched on."""
 _RESET = "\x1b[0m"
 _COLOURS = {
     "dim": "2",
@@ -67,6 +78,11 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
             raise UsageError(
                 "the live view needs a terminal; burnmon --once prints one frame"
             )
+    terminal = os.environ.get("TERM")
+    if terminal in NO_SCREEN:
+        raise UsageError(
+            f"TERM={terminal} has no screen to draw on; burnmon --once prints one frame"
+        )
     # The recorded day brings its own zone, unless one was asked for.
     zone = None if args.demo and not args.timezone else settings.zone
     return _show(settings, _sources(args, settings), zone)
@@ -95,19 +111,29 @@ def _show(settings: Settings, sources: Sources, zone: str | None) -> int:
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
     with _left_on_signals(app):
         app.run()
+    if app.fault is not None:
+        raise app.fault
     return app.return_code or cli.OK
 
 
 @contextmanager
 def _left_on_signals(app: BurnApp) -> Iterator[None]:
     """Let signals end the screen, so that the terminal is given back first."""
+    try:
+        settings = termios.tcgetattr(sys.stdin)
+    except termios.error:
+        raise UsageError("the terminal is gone") from None
+
+    cut = threading.Event()
 
     def leave(number: int, _: object) -> None:
         code = 128 + number
-        if not app.is_running:
+        if not app.began:
             sys.exit(code)
+        if cut.is_set():
+            return
         # Only a call from another thread wakes a screen that sleeps.
-        ending = partial(app.call_from_thread, app.exit, return_code=code)
+        ending = partial(_end, app, code, settings, cut)
         threading.Thread(target=ending, daemon=True).start()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -115,8 +141,45 @@ def _left_on_signals(app: BurnApp) -> Iterator[None]:
     try:
         yield
     finally:
+        if cut.is_set():
+            time.sleep(PATIENCE)  # another thread gives the terminal back, and ends
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end(app: BurnApp, code: int, settings: list[Any], cut: threading.Event) -> None:
+    """Ask the screen to end; end the process when it cannot, which waits perhaps for
+    a terminal that takes no output."""
+    late = threading.Timer(PATIENCE, _cut_off, (code, settings, cut))
+    late.daemon = True
+    late.start()
+    with suppress(RuntimeError):  # it ended meanwhile
+        app.call_from_thread(app.exit, return_code=code)
+
+
+def _cut_off(code: int, settings: list[Any], cut: threading.Event) -> None:
+    """Give back a terminal that takes no output, and end; ``cut`` is set first."""
+    from burnmon.tui.driver import forget_terminal
+
+    cut.set()
+    with suppress(AttributeError, OSError, termios.error):
+        terminal = os.dup(sys.__stderr__.fileno())  # type: ignore[union-attr]  # a missing stream is caught
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
+        os.set_blocking(terminal, False)
+        # What waits there is of no use any more, and what would follow it.
+        forget_terminal()
+        writers = [each for each in threading.enumerate() if each.name == WRITER]
+        for _ in range(1000):
+            termios.tcflush(terminal, termios.TCOFLUSH)
+            for each in writers:  # out of the write that holds the terminal
+                if each.ident and each.is_alive():
+                    signal.pthread_kill(each.ident, signal.SIGTERM)
+            with suppress(BlockingIOError):
+                os.write(terminal, _LEFT)
+                break
+            time.sleep(0.001)
+        os.set_blocking(terminal, True)
+    os._exit(code)
 
 
 def _sources(args: Namespace, settings: Settings) -> Sources:

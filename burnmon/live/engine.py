@@ -265,6 +265,19 @@ class Engine:
             return []
         return self.sweep.look(only)
 
+    def newest(self, count: int) -> list[str]:
+        """The files that were written last; a reader follows none."""
+        return self.sweep.newest(count) if self.ledger.writable else []
+
+    def moved(self, paths: Sequence[str]) -> list[str]:
+        """Those of some known files that are other than they were read."""
+        return self.sweep.moved(paths) if paths else []
+
+    @property
+    def directories(self) -> int:
+        """How many directories the last walk found; 0 if there was none."""
+        return len(self.sweep.directories) if self.ledger.writable else 0
+
     def absorb(self, found: Sequence[Found]) -> bool:
         """Read and absorb files; whether anything changed."""
         changed = False

@@ -39,6 +39,8 @@ REST = timedelta(seconds=5)
 """And this often while nothing does."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
+NEWEST = 20
+"""Files that are looked at each tick, whatever events tell: some changes have none."""
 COUNT = timedelta(minutes=5)
 """How often files, lines and duplicates are counted anew."""
 PAINT = timedelta(milliseconds=50)
@@ -77,6 +79,8 @@ class Feeder:
         self._watch = Watch(settings.read_roots(), self._wake) if watch else None
         self._stop = threading.Event()
         self._walked_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._newest: list[str] = []
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
         self._counted_at: datetime | None = None
@@ -222,10 +226,7 @@ class Feeder:
 
     def _step(self, engine: Engine) -> None:
         """Wait for a file event or the next tick, then bring everything up to date."""
-        # A reader is woken before the writer has written: it must look again soon.
-        writes = engine.ledger.writable
-        rests = writes and engine.watching and not engine.tally.recent
-        self._wake.wait((REST if rests else TICK).total_seconds())
+        self._await(engine)
         if self._stop.is_set():
             return
         woken = self._wake.is_set()
@@ -235,15 +236,41 @@ class Feeder:
         if woken:
             self._stop.wait(PAINT.total_seconds())
 
+    def _await(self, engine: Engine) -> None:
+        # A reader is woken before the writer has written: it must look again soon.
+        writes = engine.ledger.writable
+        rests = writes and engine.watching and not engine.tally.recent
+        for _ in range(REST // TICK if rests else 1):
+            if self._wake.wait(TICK.total_seconds()):
+                return
+            self._look_beyond(engine, self.clock())
+            if self._wake.is_set():
+                return
+
+    def _look_beyond(self, engine: Engine, now: datetime) -> None:
+        """Notice what events do not tell: trees that came or went, and files written
+        through another name, a memory map or another machine."""
+        self._looked_at = now
+        if self._watch is not None and engine.watching:
+            for path in engine.moved(self._newest):
+                self._watch.note(path)
+            if self._watch.moved() or not self._watch.works():
+                self._watch.note(None)
+            elif _passed(self._walked_at, now, WALK):
+                self._wake.set()
+
     def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
         engine.keep_young(now)
         engine.follow_writer(now)
+        if _passed(self._looked_at, now, TICK):
+            self._look_beyond(engine, now)
         self._absorb_touched(engine)
         if engine.claim(now) or self._due_for_walk(engine, now):
             engine.catch_up(now)
             engine.absorb(engine.pending())
             if self._watch is not None:
-                self._watch.again(now)
+                self._newest = engine.newest(NEWEST)
+                self._watch.again(now, engine.directories)
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
@@ -272,7 +299,10 @@ class Feeder:
             due = watch.lost or not engine.watching
             if not due and not _passed(self._walked_at, now, WALK):
                 return False
-            watch.lost = False
+            # Watches are made anew while this goes on: one more walk, a tick later.
+            self._walked_at = now - WALK + TICK if watch.shaken else now
+            watch.lost = watch.shaken = False
+            return True
         self._walked_at = now
         return True
 

@@ -12,9 +12,11 @@ import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from heapq import nlargest
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -73,16 +75,35 @@ class Sweep:
         self.known: dict[str, Known] = ledger.known()
         self.unreadable: dict[str, str] = {}
         """Paths that could not be opened or listed, with the system's reason."""
+        self.directories: set[int] = set()
+        """What the last walk listed, by inode: one reached by two paths is one."""
 
     def look(self, only: Iterable[str] | None = None) -> list[Found]:
         """Files that changed, newest first: all of the roots, or ``only`` these paths.
 
         A path that vanished is no change: its history stays in the ledger.
         """
-        self.unreadable = {} if only is None else self.unreadable
+        if only is None:
+            self.unreadable, self.directories = {}, set()
         candidates = self._walk() if only is None else self._named(only)
         found = [each for each in candidates if self._moved_on(each)]
         found.sort(key=lambda each: each.mtime_ns, reverse=True)
+        return found
+
+    def newest(self, count: int) -> list[str]:
+        """The files that were written last, of those that are known."""
+        known = self.known
+        return nlargest(count, known, key=lambda path: known[path].mtime_ns)
+
+    def moved(self, paths: Iterable[str]) -> list[str]:
+        """Those of some known files that are other than they were read."""
+        found = []
+        for path in paths:
+            with suppress(OSError):
+                status = os.stat(path)  # noqa: PTH116 — asked each second
+                seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+                if self.known[path][1:] != seen:
+                    found.append(path)
         return found
 
     def count(self, root: Root) -> int:
@@ -105,14 +126,15 @@ class Sweep:
 
     def _scan(self, agent: Agent, root: Root, start: str, cut: int) -> Iterator[Found]:
         """Session files at any depth; links to directories are not followed."""
-        pending = [start]
+        pending = [(start, 0)]
         while pending:
-            directory = pending.pop()
+            directory, inode = pending.pop()
             try:
                 with os.scandir(directory) as entries:
+                    self.directories.add(inode or Path(directory).stat().st_ino)
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
-                            pending.append(entry.path)
+                            pending.append((entry.path, entry.inode()))
                         elif agent.owns(entry.path[cut:]):
                             seen = self._entry(root, entry.path, cut, entry)
                             if seen is not None:

@@ -69,10 +69,24 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         self._feed, self._days, self._why = feed, days, why
         self._mouse, self._zone = mouse, zone
         self._stop: Callable[[], None] = lambda: None
+        self.began = False
+        """The terminal is, or was, the app's: it ends by giving it back."""
+        self.fault: Exception | None = None
+        """What ended the app, if it was a fault of ours."""
 
     def run(self, *, mouse: bool | None = None, **options: Any) -> Any:
         """Run until quit; the mouse as the constructor was told unless said here."""
         return super().run(mouse=self._mouse if mouse is None else mouse, **options)
+
+    def on_load(self) -> None:
+        """Said just before the terminal is taken."""
+        self.began = True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave; whoever started the app tells why, in words or as a traceback."""
+        self.fault = self.fault or error
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
 
     def get_default_screen(self) -> Main:
         """The panes."""

@@ -66,7 +66,8 @@ BINDINGS = [
     _key("y", "copy", "copy", "the selected row and its reasons", "y"),
     _key("question_mark", "help", "keys", "show or hide this list", "?"),
     _key("q,ctrl+q", "quit", "quit", "end burnmon; agents are not touched", "q"),
-    _key("ctrl+c", "interrupt", "", "end burnmon as an interrupted command"),
+    # It ends burnmon from every screen, also from a line that is being typed.
+    _first(_key("ctrl+c", "interrupt", "", "end burnmon as an interrupted command")),
     _key("escape", "undo", "", "back: filter off, small pane, live again"),
     _key("minus", "span(-1)", "", "previous span of the chart"),
     _key("r", "reverse", "", "reverse the order of the sessions"),
