@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -228,8 +229,12 @@ class Feeder:
         self._wake.clear()
         self._bring_up_to_date(engine, self.clock())
         self._show(engine)
+        shown_at = time.monotonic()
+        if self._look_deeper(engine, self.clock()):
+            self._show(engine)
         if woken:
-            self._stop.wait(PAINT.total_seconds())
+            passed = time.monotonic() - shown_at
+            self._stop.wait(max(0.0, PAINT.total_seconds() - passed))
 
     def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
         engine.keep_young(now)
@@ -243,17 +248,19 @@ class Feeder:
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
-        engine.gather(now)
-        self._learn(engine, now)
 
-    def _learn(self, engine: Engine, now: datetime) -> None:
-        """What takes a while, while nothing else is to be done: what is usual now, and
-        what past forecasts were worth, a few at a time."""
+    def _look_deeper(self, engine: Engine, now: datetime) -> bool:
+        """What takes a while, and nobody waits for: what sessions worked on, and, while
+        nothing else is to be done, what is usual now and what past forecasts were
+        worth. Whether there is more to show."""
+        found = engine.gather(now)
         if not self._wake.is_set():
-            engine.compare(now)
+            found |= engine.compare(now)
         for _ in range(LESSONS):
             if self._wake.is_set() or not engine.learn(now):
-                return
+                break
+            found = True
+        return found
 
     def _count(self, engine: Engine, now: datetime) -> None:
         if _passed(self._counted_at, now, COUNT):
