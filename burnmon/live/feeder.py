@@ -222,6 +222,7 @@ class Feeder:
         # A reader is woken before the writer has written: it must look again soon.
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
+        self.shipper.rests = rests
         self._wake.wait((REST if rests else TICK).total_seconds())
         if self._stop.is_set():
             return
