@@ -304,8 +304,13 @@ class Engine:
         self.tally.apply(changes)
         self._load_older({trail.session_id for _, _, trail in told})
 
-    def gather(self, now: datetime) -> None:
-        """Read for work what was absorbed since, at most once a second."""
+    def gather(self, now: datetime) -> bool:
+        """Read for work what was absorbed since, at most once a second; whether that
+        told anything of a session."""
+        before = (
+            self._circles.copy(),
+            {k: each for k, (_, each) in self._causes.items()},
+        )
         if self._unread and abs(now - self._gathered_at) >= GATHERING:
             from burnmon.live.gathering import behind, gather
 
@@ -318,6 +323,8 @@ class Engine:
             self._look_for_circles(touched, now)
             self._due |= touched
         self._look_for_causes(now)
+        told = self._circles, {k: each for k, (_, each) in self._causes.items()}
+        return told != before
 
     def _look_for_causes(self, now: datetime) -> None:
         """Notice what makes sessions dear that work right now."""
@@ -435,11 +442,11 @@ class Engine:
                 return True
         return False
 
-    def compare(self, now: datetime) -> None:
-        """Ask what is usual at such a time of the week, once an hour."""
+    def compare(self, now: datetime) -> bool:
+        """Ask once an hour what is usual at such a time of the week; whether it did."""
         hour = int(now.timestamp()) // 3600
         if self._usual_at == hour:
-            return
+            return False
         self._usual_at = hour
         cuts = self.tally.prices.cuts(self.ledger.models())
         since = now - timedelta(weeks=WEEKS, days=1)
@@ -450,6 +457,7 @@ class Engine:
                 place = each.keys[0] // 4
                 hours[place] = hours.get(place, Decimal(0)) + cost
         self._usual = usual(hours, now, self.settings.zone)
+        return True
 
     def _known(self, now: datetime) -> Known:
         sessions = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -233,13 +234,18 @@ class Feeder:
         self._wake.clear()
         self._bring_up_to_date(engine, self.clock())
         self._show(engine)
+        shown_at = time.monotonic()
+        if self._look_deeper(engine, self.clock()):
+            self._show(engine)
         if woken:
-            self._stop.wait(PAINT.total_seconds())
+            passed = time.monotonic() - shown_at
+            self._stop.wait(max(0.0, PAINT.total_seconds() - passed))
 
     def _await(self, engine: Engine) -> None:
         # A reader is woken before the writer has written: it must look again soon.
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
+        self.shipper.rests = rests
         for _ in range(REST // TICK if rests else 1):
             if self._wake.wait(TICK.total_seconds()):
                 return
@@ -274,17 +280,19 @@ class Feeder:
                 engine.watching = self._watch.works()
             self._count(engine, now)
         engine.look_around()
-        engine.gather(now)
-        self._learn(engine, now)
 
-    def _learn(self, engine: Engine, now: datetime) -> None:
-        """What takes a while, while nothing else is to be done: what is usual now, and
-        what past forecasts were worth, a few at a time."""
+    def _look_deeper(self, engine: Engine, now: datetime) -> bool:
+        """What takes a while, and nobody waits for: what sessions worked on, and, while
+        nothing else is to be done, what is usual now and what past forecasts were
+        worth. Whether there is more to show."""
+        found = engine.gather(now)
         if not self._wake.is_set():
-            engine.compare(now)
+            found |= engine.compare(now)
         for _ in range(LESSONS):
             if self._wake.is_set() or not engine.learn(now):
-                return
+                break
+            found = True
+        return found
 
     def _count(self, engine: Engine, now: datetime) -> None:
         if _passed(self._counted_at, now, COUNT):

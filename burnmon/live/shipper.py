@@ -39,6 +39,8 @@ FOUND = timedelta(minutes=1)
 """How often it is asked what the directories are that sessions work in."""
 RETRY = 5.0
 """Seconds of pause after a failure."""
+REST = 5.0
+"""The same while nothing burns."""
 
 
 class Question(NamedTuple):
@@ -63,6 +65,8 @@ class Shipper:
     ) -> None:
         self.commits: tuple[CommitEvent, ...] = ()
         """Today's, newest first; replaced as a whole."""
+        self.rests = False
+        """Nothing burns: no agent is about to commit."""
         self._settings = settings
         self._clock = clock
         self._tell = wake
@@ -132,7 +136,7 @@ class Shipper:
                 if question is not None:
                     making.answer(question, now)
             answered = question
-            self._bell.wait(LOOK)
+            self._bell.wait(REST if self.rests and question is None else LOOK)
 
     def _note(self, today: Day) -> None:
         told = commit_events(today.commits)

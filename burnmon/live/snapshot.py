@@ -25,9 +25,10 @@ class Cache:
     """What the next turn costs more if the cache is cold by then; None: unpriced."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SessionRow:
-    """One session, as a line of the Sessions pane."""
+    """One session, as a line of the Sessions pane; the same object while it says the
+    same."""
 
     session_id: str
     agent: str
@@ -67,10 +68,6 @@ class SessionRow:
     """Source, age, formula and counts behind the row's figures, a line each."""
     circling: int = 0
     """How often it just made the same call, or failed, in a row; 0 if it did not."""
-
-    def __hash__(self) -> int:
-        """Of its id alone, for rows are looked up on each repaint."""
-        return hash(self.session_id)
 
 
 @dataclass(frozen=True, slots=True)
