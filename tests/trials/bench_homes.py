@@ -10,10 +10,11 @@ import json
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 TREES = {"claude": ("projects",), "codex": ("sessions", "archived_sessions")}
@@ -225,7 +226,7 @@ def _line(
     kind: str,
     at: datetime,
     chance: random.Random,
-    message: dict[str, object],
+    message: Mapping[str, object],
 ) -> bytes:
     line = {
         **common,
@@ -242,7 +243,7 @@ def _line(
 def _uuid(chance: random.Random) -> str:
     digits = f"{chance.getrandbits(128):032x}"
     cuts = (0, 8, 12, 16, 20, 32)
-    return "-".join(digits[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+    return "-".join(digits[a:b] for a, b in pairwise(cuts))
 
 
 def _words(chance: random.Random, size: int) -> str:
