@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from burnmon import private
 from burnmon.records import LedgerError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -145,8 +146,8 @@ def lock(path: Path) -> int | None:
     Raises LedgerError when the directory cannot be made and no ledger is there.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        private.make_directory(path.parent)
+        held = private.open_file(f"{path}.lock", os.O_RDWR)
     except OSError as error:
         if path.exists():
             return None
