@@ -815,6 +815,7 @@ def test_turn(lines: list[Any], turn: str, doing: str) -> None:
         ("TOKEN='a b' curl x", ""),
         ("TOKEN=$(cat x) curl", ""),
         ("cd /w && cargo build --release", "cargo build"),
+        ("KEY=$HOME/hunter2 deploy", ""),
         ("$(evil)", ""),
         ("", ""),
     ],

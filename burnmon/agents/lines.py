@@ -101,6 +101,8 @@ def possible(*counts: int) -> bool:
 
 
 _WORD = re.compile(r"^[\w.+-]{1,24}$")
+_PATH = re.compile(r"^[\w.+~/-]+$")
+"""A program as it is called; with anything else in it, it may hold a value."""
 _ASSIGNMENT = re.compile(r"^\w+=[^'\"`$(]*$")
 _SUBCOMMAND = re.compile(r"^[a-z][a-z:-]{1,20}$")
 _WITH_SUBCOMMANDS = frozenset(
@@ -121,8 +123,9 @@ def program(command: str) -> str:
         words = words[words.index("&&") + 1 :]
     before = (_ASSIGNMENT.match(word) or word in _BEFORE_PROGRAM for word in words)
     words = words[sum(1 for _ in takewhile(bool, before)) :]
-    name = words[0].rsplit("/", 1)[-1] if words else ""
-    if not _WORD.match(name):
+    called = words[0] if words else ""
+    name = called.rsplit("/", 1)[-1]
+    if not (_PATH.match(called) and _WORD.match(name)):
         return ""
     sub = words[1] if name in _WITH_SUBCOMMANDS and len(words) > 1 else ""
     return f"{name} {sub}" if _SUBCOMMAND.match(sub) else name

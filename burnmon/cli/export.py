@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from burnmon import cli
+from burnmon import cli, private
 from burnmon.cli.catchup import caught_up
 from burnmon.cli.output import SCHEMA_VERSION, instant
 from burnmon.cli.report import refuse_repository
@@ -95,6 +95,7 @@ _UNSEEN = (
 """Controls of terminals, of direction and of nothing to be seen."""
 _FORMULA = re.compile(rf"^\s*[=+\-@＝＋－＠]|{_UNSEEN}")
 """How a cell begins or what it holds that a spreadsheet or a terminal may act upon."""
+_NEXT_FORMULA = re.compile(r"(;\s*)(?=[=+\-@＝＋－＠])")
 
 
 def run(args: Namespace, settings: Settings, now: datetime) -> int:
@@ -251,6 +252,8 @@ def cell(value: object) -> str:
         return f"{value.normalize():f}"
     if not isinstance(value, str):
         return str(value)
+    # Where lists are parted by semicolons, such a text is several cells.
+    value = _NEXT_FORMULA.sub(r"\1'", value)
     if not _FORMULA.search(value):
         return value
     return "'" + re.sub(_UNSEEN, " ", value)
@@ -265,9 +268,14 @@ def _deliver(document: Document, write: Writer, place: str | None) -> None:
         write(sys.stdout, document)
         return
     path = Path(place).expanduser()
+    if path.exists() and not path.is_file():
+        _pour(document, write, path)
+        return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(beside, "w", encoding="utf-8", newline="", opener=_private) as file:
+        with open(
+            beside, "w", encoding="utf-8", newline="", opener=private.create
+        ) as file:
             write(file, document)
         beside.replace(path)
     except OSError as error:
@@ -277,5 +285,10 @@ def _deliver(document: Document, write: Writer, place: str | None) -> None:
             beside.unlink()
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _pour(document: Document, write: Writer, path: Path) -> None:
+    """Into a device or a pipe, which stays what it is."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write(file, document)
+    except OSError as error:
+        raise BurnmonError(f"{path}: cannot be written: {error.strerror}") from error

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from burnmon import cli, places, text
+from burnmon import cli, places, private, text
 from burnmon.cli import called, check
 from burnmon.cli.recording import config_dir_of, number, table, word
 from burnmon.live import status
@@ -203,9 +203,8 @@ def _remembered(path: str, now: datetime) -> Iterator[dict[str, Any]]:
     """
     import fcntl
 
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)  # noqa: PTH103, PTH120 - pathlib is not loaded here
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
+    private.make_directory(os.path.dirname(path))  # noqa: PTH120 - pathlib is not loaded here
+    handle = private.open_file(path, os.O_RDWR)
     with os.fdopen(handle, "r+b") as file:
         # Of two calls at a time one is silent; the next tool call comes soon.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

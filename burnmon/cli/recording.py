@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from burnmon import private
 from burnmon.text import minutes_of, plain
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
@@ -72,8 +73,7 @@ def append(directory: str, month: str, line: Mapping[str, Any]) -> bool:
 
     Returns whether it was written. Raises OSError when the place cannot be written.
     """
-    os.makedirs(os.path.dirname(directory), 0o700, exist_ok=True)  # noqa: PTH103, PTH120 - pathlib is not loaded here
-    os.makedirs(directory, 0o700, exist_ok=True)  # noqa: PTH103 - as above
+    private.make_directory(directory)
     path = f"{directory}/claude-{month}.jsonl"
     tail = _tail(path)
     if _repeats(line, tail):
@@ -81,8 +81,7 @@ def append(directory: str, month: str, line: Mapping[str, Any]) -> bool:
     text = json.dumps(line, separators=(",", ":")) + "\n"
     # A line that a full disk cut short must not swallow this one.
     mend = "" if not tail or tail.endswith(b"\n") else "\n"
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    handle = os.open(path, flags, 0o600)
+    handle = private.open_file(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(handle, (mend + text).encode())
     finally:

@@ -5,6 +5,7 @@ The text is the screen's without its boxes; the Markdown is the screen's own.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from argparse import Namespace
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from burnmon import cli
+from burnmon import cli, private
 from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.commits import (
     link_fields,
@@ -81,11 +82,11 @@ def written(day: Day, directory: Path) -> str:
 def _holds(path: Path, text: str) -> bool:
     """Make the file unless there is one; whether it holds the text."""
     try:
-        file = path.open("x", encoding="utf-8", newline="")
+        made = private.open_file(path, os.O_WRONLY | os.O_EXCL)
     except FileExistsError:
         return path.is_file() and path.read_bytes() == text.encode()
     try:
-        with file:
+        with os.fdopen(made, "w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError:  # a full disk; what is there of it is nobody's file
         path.unlink()

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from burnmon import cli
+from burnmon import cli, private
 from burnmon.cli import wiring
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
@@ -90,7 +90,8 @@ def program_name(environ: Mapping[str, str]) -> str:
     beside = Path(sys.executable).with_name("burnmon")
     if beside.exists():
         return shlex.quote(str(beside))
-    return f"{shlex.quote(sys.executable)} -m burnmon"
+    # The agent runs it in any directory, whose files Python would else load as modules.
+    return f"{shlex.quote(sys.executable)} -P -m burnmon"
 
 
 def _settings_changes(
@@ -237,10 +238,12 @@ def _make(file: Path, text: str, now: datetime) -> Path | None:
     begun = [each for each in (beside, backup) if not each.exists()]
     try:
         if existed:
+            os.close(private.create(backup))  # settings may hold keys: never wider
             shutil.copy2(file, backup)
         else:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(text.encode())
+            private.make_directory(file.parent)
+        with open(beside, "wb", opener=private.create) as written:
+            written.write(text.encode())
         if existed:
             shutil.copymode(file, beside)
         beside.replace(file)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from burnmon import text
+from burnmon import private, text
 from burnmon.files import content
 from burnmon.live.snapshot import Alert
 
@@ -119,8 +119,8 @@ def document(alert: Alert) -> dict[str, Any]:
 @contextmanager
 def locked(path: Path, wait: bool) -> Iterator[None]:
     """Hold the log's lock; BlockingIOError if another has it and this may not wait."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    private.make_directory(path.parent)
+    held = private.open_file(f"{path}.lock", os.O_RDWR)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
@@ -130,8 +130,8 @@ def locked(path: Path, wait: bool) -> Iterator[None]:
 
 def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write lines, whole ones even after one that was cut off."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "rb+") as file:
+    held = private.open_file(path, os.O_RDWR | os.O_APPEND)
+    with os.fdopen(held, "rb+") as file:
         size = file.seek(0, os.SEEK_END)
         whole = not size or os.pread(file.fileno(), 1, size - 1) == b"\n"
         written = b"".join(_line(each) for each in lines)
@@ -158,10 +158,8 @@ def _cut_back(path: Path) -> None:
                 {"at": _iso(each.at), "key": each.key, "outcome": dict(each.outcome)}
             )
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    # One that a kill left behind may have had the same number, and more in it.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+        with os.fdopen(private.create(beside), "wb") as file:
             file.write(b"".join(map(_line, lines)))
         beside.replace(path)
     except OSError:  # the alerts are written; the log is cut another time

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from burnmon import private
 from burnmon.config import Settings
 from burnmon.files import content
 from burnmon.live.asking import (
@@ -129,7 +130,7 @@ class Polling:
         while not self._stop.is_set():
             # A disk that is full or not there may be had again.
             with suppress(OSError, LedgerError):
-                self.settings.state_dir.mkdir(0o700, parents=True, exist_ok=True)
+                private.make_directory(self.settings.state_dir)
                 if held is None:
                     held = lock(self.settings.answers_dir / "asking")
                 if held is not None:

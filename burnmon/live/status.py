@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from burnmon import text
+from burnmon import private, text
 from burnmon.files import content
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
@@ -65,9 +65,9 @@ def replace_file(path: Path, text: str) -> None:
 
     Raises OSError when the place cannot be written; the previous file then stays.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_directory(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = private.create(beside)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

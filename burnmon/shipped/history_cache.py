@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from burnmon import private
 from burnmon.shipped.commits import FilePatch, Header
 from burnmon.work import SIZE
 
@@ -197,7 +198,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_directory(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:

@@ -37,6 +37,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from burnmon import private
 from burnmon.records import BurnmonError, ConfigError, Request, Terms, Usage
 from burnmon.usage import price_file
 from burnmon.usage.model_names import spellings
@@ -409,10 +410,9 @@ def _write(path: Path, text: str) -> None:
     """Write beside the file, then put it in its place; readable by its owner only."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        beside.touch(mode=0o600)
-        beside.write_text(text, "utf-8")
+        private.make_directory(path.parent)
+        with open(beside, "w", encoding="utf-8", opener=private.create) as file:
+            file.write(text)
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):

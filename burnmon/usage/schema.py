@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from burnmon import text
+from burnmon import private, text
 from burnmon.records import LedgerError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -162,8 +162,8 @@ def lock(path: Path) -> int | None:
     Raises LedgerError when the directory cannot be made and no ledger is there.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        private.make_directory(path.parent)
+        held = private.open_file(f"{path}.lock", os.O_RDWR)
     except (FileExistsError, NotADirectoryError) as error:
         words = "a file is where its directory should be; move the file away"
         raise LedgerError(f"{path}: {words}") from error
