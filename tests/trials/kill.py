@@ -62,12 +62,18 @@ CALLS = (
 )
 SQL_OPS = 25
 """Instructions of SQLite between two steps."""
-TABLES = {
-    2: ("experience",),
-    3: ("work_file", "edit", "commit_call"),
-    4: ("tool_call",),
+UNDO = {
+    5: (
+        "DROP INDEX edit_session",
+        "ALTER TABLE request DROP COLUMN thinking",
+        # Their reader knew nothing of thinking, and had a version of its own.
+        "UPDATE file SET reader = reader - 1",
+    ),
+    4: ("DROP TABLE tool_call", "UPDATE work_file SET reader = reader - 1"),
+    3: ("DROP TABLE work_file", "DROP TABLE edit", "DROP TABLE commit_call"),
+    2: ("DROP TABLE experience",),
 }
-"""What each step of the schema added."""
+"""What takes back each step of the schema, the newest first."""
 
 
 class World:
@@ -191,9 +197,9 @@ def weeks() -> Iterator[homes.Line]:
 def older(ledger: Path, version: int) -> None:
     """Make a ledger one that a burnmon of an older schema wrote."""
     db = sqlite3.connect(ledger)
-    for step, tables in TABLES.items():
-        for table in tables if step > version else ():
-            db.execute(f"DROP TABLE {table}")
+    for step, statements in UNDO.items():
+        for statement in statements if step > version else ():
+            db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()
