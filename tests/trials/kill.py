@@ -194,6 +194,9 @@ def older(ledger: Path, version: int) -> None:
     for step, tables in TABLES.items():
         for table in tables if step > version else ():
             db.execute(f"DROP TABLE {table}")
+    if version == 3:
+        # Its readers knew no tool calls yet, and had versions of their own.
+        db.execute("UPDATE work_file SET reader = reader - 1")
     db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()
