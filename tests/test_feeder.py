@@ -419,6 +419,20 @@ def test_reader_takes_corrections(following: Begin, home: Path) -> None:
     assert first < ONE
 
 
+def test_reader_of_a_writer_that_was_held_up(following: Begin, home: Path) -> None:
+    """What a suspended writer reads an hour later counts for those who follow it."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:20"))))
+    writer = following()
+    writer.step()
+    reader = following()
+    assert costs(reader.step()) == {"S1": ONE}
+    later = NOW + timedelta(hours=1)
+    line = assistant("m2", timestamp=at("10:40"))
+    put(home, homes.S1, path.read_bytes() + homes.text(line), later)
+    writer.step(later)
+    assert costs(reader.step(later)) == {"S1": 2 * ONE}
+
+
 def test_reader_learns_of_history(following: Begin, home: Path) -> None:
     """What the writer reads of old files reaches a reader as well."""
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))

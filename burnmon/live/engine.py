@@ -107,6 +107,7 @@ class Engine:
         self._version = -1
         self._horizon = HORIZON if since is None else now - since
         self._since = self._late = self._loaded_at = self._seen_at = now
+        self._wrote_at = now
         self._long: set[str] = set()
         self._read: dict[str, Seen] = {}
         self._learned: tuple[datetime, Learned] | None = None
@@ -146,7 +147,7 @@ class Engine:
         # Whole seconds, because the ledger rounds to milliseconds.
         self._since = (now - self._horizon).replace(microsecond=0)
         self._late = (now - LATE).replace(microsecond=0)
-        self._loaded_at = self._seen_at = now
+        self._loaded_at = self._seen_at = self._wrote_at = now
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
         self.tally.load(self.ledger.requests(self._since))
@@ -355,6 +356,11 @@ class Engine:
         if version == self._version:
             return False
         self._version = version
+        silent_for, self._wrote_at = now - self._wrote_at, now
+        if silent_for >= LATE:
+            # Whoever was held up for so long has just read lines of before.
+            self.renew(now)
+            return True
         # It never goes back: what was let go once would count as new.
         since = self._late = max(self._late, (now - LATE).replace(microsecond=0))
         held = self.tally.held(since)
