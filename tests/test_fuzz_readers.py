@@ -308,6 +308,7 @@ def test_own_prices(tmp_path: Path, written: str) -> None:
         [{"input": 1, "output": 1, "above": [1]}],
         [{"input": 1, "output": 1, "valid_from": "x"}],
         [{"input": 1, "output": 1, "fast": "x"}],
+        [{"input": 1, "output": 1e300}],
     ],
 )
 def test_fetched_prices(tmp_path: Path, entries: object) -> None:
@@ -322,12 +323,14 @@ def test_fetched_prices(tmp_path: Path, entries: object) -> None:
     ("where", "value"),
     [
         ((0, "models", 0, "match"), b'{"regex":"("}'),
+        ((0, "models", 0, "prices", "output_mtok"), b"1e9999991"),
+        ((0, "models", 0, "prices", "input_mtok", "base"), b"1e-9999991"),
         ((0, "models", 0, "prices", "output_mtok"), b"Infinity"),
         ((0, "models", 0, "prices", "output_mtok"), b'"x"'),
         ((0, "models", 0, "match", "or", 0, "equals"), b'"\\ud800"'),
         ((), b"[" * MANY),
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_published_prices(
     tmp_path: Path, where: tuple[str | int, ...], value: bytes

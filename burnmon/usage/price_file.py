@@ -133,6 +133,14 @@ def _numbers(path: Path, where: str, value: Mapping[str, Any]) -> Entry:
     return numbers
 
 
+def figure(text: str) -> Decimal:
+    """A number as others wrote it; ValueError for one of endlessly many digits."""
+    number = Decimal(text)
+    if not -30 < number.adjusted() < 30:
+        raise ValueError(f"{text} is no price")
+    return number
+
+
 def is_price(number: Decimal) -> bool:
     """Whether a number can be dollars, or a factor on them.
 
@@ -155,7 +163,7 @@ def _tiers(path: Path, where: str, value: object) -> dict[str, Entry]:
 def read_table(path: Path) -> dict[str, Any]:
     """A table that ``dump`` wrote; ``ConfigError`` when it is something else."""
     try:
-        table: dict[str, Any] = json.loads(content(path), parse_float=Decimal)
+        table: dict[str, Any] = json.loads(content(path), parse_float=figure)
         date.fromisoformat(table["dated"])
         entries = [e for es in table["models"].values() if type(es) is list for e in es]
         complete = all("input" in e and "output" in e for e in entries)

@@ -364,12 +364,12 @@ def refresh(
     measured = _measured(shipped["models"])
     measured_on = date.fromisoformat(shipped["measured"])
     try:
-        providers = json.loads(body, parse_float=Decimal)
+        providers = json.loads(body, parse_float=price_file.figure)
         models = price_source.table(providers, measured, measured_on)
         source = f"genai-prices of {fetched_on} + measured"
         text = price_file.dump(source, fetched_on, measured_on, models)
         text.encode()
-        _check(json.loads(text, parse_float=Decimal)["models"])
+        _check(json.loads(text, parse_float=price_file.figure)["models"])
     except (*price_file.NOT_A_TABLE, re.error) as error:
         raise BurnmonError(f"{URL}: not a list of prices: {error!r}") from error
     _write(destination, text)

@@ -238,7 +238,13 @@ def led_by_code(name: str, seconds: int, seed: int) -> Count:
         told = Path(place, "told")
         words = [sys.executable, __file__, "--led", name, "--seed", str(seed)]
         words += ["--seconds", str(seconds), "--keep", str(told)]
-        ended = subprocess.run(words, capture_output=True, check=False)
+        try:
+            ended = subprocess.run(
+                words, capture_output=True, check=False, timeout=2 * seconds + 60
+            )
+        except subprocess.TimeoutExpired:
+            # No alarm reaches a computation within the interpreter.
+            return Count(hangs=1, failures={"does not end": b""})
         if not told.exists():
             last = ended.stderr.decode("utf-8", "replace").strip()[-300:]
             return Count(crashes=1, failures={f"atheris: {last}": b""})
