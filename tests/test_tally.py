@@ -363,3 +363,19 @@ def test_unpriced_requests_are_no_norm() -> None:
         for each in past
     ]
     assert tally(*past, *more).norm(NOW) == tally(*past).norm(NOW)
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 2)), max_size=25))
+def test_rates_that_are_kept_up_equal_those_added_up(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Whatever comes and goes and whenever it is asked, the sum is that of the span."""
+    kept, held = tally(), dict[int, Request]()
+    for number, (age, session) in enumerate(steps):
+        now = NOW + timedelta(seconds=20 * number)
+        made = request(number % 9, now - timedelta(seconds=age - 60), f"S{session}")
+        kept.apply([Change(held.get(made.key), made)])
+        held[made.key] = made
+        together, sessions = kept.rates(now)
+        fresh, by_session = tally(*held.values()).rates(now)
+        assert (together, dict(sessions)) == (fresh, dict(by_session))
