@@ -79,7 +79,8 @@ def rewriter(copy: int, shift: timedelta) -> Callable[[bytes], bytes]:
     """
     mask = copy * 0x9E3779B1 & 0xFFFFFFFF
     count = len(_ALNUM)
-    tag = bytes((_ALNUM[copy // count % count], _ALNUM[copy % count]))
+    # Real ids begin with 01, which the tag of no copy may be.
+    tag = bytes((_ALNUM[(copy // count + 2) % count], _ALNUM[copy % count]))
     seconds = round(shift.total_seconds())
     moved: dict[bytes, bytes] = {}
 
