@@ -49,3 +49,22 @@ def create(path: str | os.PathLike[str], _flags: int = 0) -> int:
     with suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108 - as above
     return open_file(path, os.O_WRONLY | os.O_EXCL)
+
+
+def replace_file(path: str | os.PathLike[str], contents: bytes) -> None:
+    """Put a file in its place in one step, its directory too if that is missing.
+
+    Raises OSError when the place cannot be written; the previous file then stays.
+    """
+    directory, name = os.path.split(path)
+    beside = os.path.join(directory, f".{name}.{os.getpid()}")  # noqa: PTH118 - as above
+    make_directory(directory)
+    handle = create(beside)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(contents)
+        os.replace(beside, path)  # noqa: PTH105 - as above
+    except OSError:
+        with suppress(OSError):
+            os.unlink(beside)  # noqa: PTH108 - as above
+        raise

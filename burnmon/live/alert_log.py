@@ -157,14 +157,8 @@ def _cut_back(path: Path) -> None:
             lines.append(
                 {"at": _iso(each.at), "key": each.key, "outcome": dict(each.outcome)}
             )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(private.create(beside), "wb") as file:
-            file.write(b"".join(map(_line, lines)))
-        beside.replace(path)
-    except OSError:  # the alerts are written; the log is cut another time
-        with suppress(OSError):
-            beside.unlink()
+    with suppress(OSError):  # the alerts are written; the log is cut another time
+        private.replace_file(path, b"".join(map(_line, lines)))
 
 
 def _document_of(raw: bytes) -> dict[str, Any]:

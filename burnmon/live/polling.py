@@ -33,7 +33,6 @@ from burnmon.live.asking import (
     obstacle,
     retry_after,
 )
-from burnmon.live.status import replace_file
 from burnmon.records import LedgerError, hashed
 from burnmon.usage.schema import lock
 
@@ -263,7 +262,7 @@ def _keep(
         "trouble": asked.trouble,
         "cachedUsageUtilization": newest,
     }
-    replace_file(account.file, json.dumps(kept) + "\n")
+    private.replace_file(account.file, f"{json.dumps(kept)}\n".encode())
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -57,25 +56,7 @@ def write_state(path: Path, snapshot: Snapshot) -> None:
     Raises OSError when the place cannot be written; the previous file then stays.
     """
     document = json.dumps(state_of(snapshot, os.getpid()), separators=(",", ":"))
-    replace_file(path, document + "\n")
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put a file in its place in one step, readable by its owner alone.
-
-    Raises OSError when the place cannot be written; the previous file then stays.
-    """
-    private.make_directory(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = private.create(beside)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+    private.replace_file(path, f"{document}\n".encode())
 
 
 def state_of(snapshot: Snapshot, pid: int) -> dict[str, Any]:

@@ -27,7 +27,6 @@ first ``valid_from`` of the user's prices the table's own prices stay in force.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -407,14 +406,8 @@ def _measured(models: Mapping[str, Any]) -> Models:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write beside the file, then put it in its place; readable by its owner only."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Put the file in its place, readable by its owner only."""
     try:
-        private.make_directory(path.parent)
-        with open(beside, "w", encoding="utf-8", opener=private.create) as file:
-            file.write(text)
-        beside.replace(path)
+        private.replace_file(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise BurnmonError(f"{path}: cannot be written: {error}") from error
