@@ -1,4 +1,4 @@
-"""What makes sessions dear that work right now, asked again and again.
+"""The facts of sessions and what makes them dear, also asked again and again.
 
 It remembers the requests and calls of the sessions it was asked about, so that another
 look costs little more than what is new.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from burnmon.live.explaining import EARLIER, MARGIN
 from burnmon.records import Request
 from burnmon.usage.breakdown import Broken, broken_down
 from burnmon.usage.causes import causes
@@ -19,6 +18,10 @@ from burnmon.usage.turns import Told, marks_of
 from burnmon.why import Cause
 from burnmon.work import ToolCall
 
+MARGIN = timedelta(minutes=1)
+"""A prompt may be stamped this long before the first request that is known."""
+EARLIER = timedelta(days=1)
+"""A request may be dated this long before the first line of its session's files."""
 SETTLED = timedelta(minutes=2)
 """A request may still be corrected for so long: its answer is being written."""
 RESULT = timedelta(minutes=15)
@@ -40,10 +43,20 @@ class Dearest:
 
     def causes(self, session_id: str) -> tuple[Cause, ...]:
         """What made a session dear, dearest first; its circles are told apart."""
+        told = self.facts(session_id)
+        return () if told is None else self.causes_of(told)
+
+    def causes_of(self, told: Told) -> tuple[Cause, ...]:
+        """What made a session dear by facts that are known; it made some request."""
+        models = self._ledger.models(told.broken[-1].request.agent)
+        return causes(told, self._prices, models)
+
+    def facts(self, session_id: str) -> Told | None:
+        """All of a session but its circles; None if it made no request."""
         known = self._known.get(session_id) or _Known([], [])
         requests, settled = self._requests(session_id, known.broken)
         if not (requests or settled):
-            return ()
+            return None
         first = settled[0].request.at if settled else requests[0].at
         marks = self._ledger.marks(first - MARGIN, [session_id])
         broken = [
@@ -52,9 +65,7 @@ class Dearest:
         ]
         calls = self._calls(session_id, first - MARGIN, known.calls)
         self._known[session_id] = _Known(broken, calls)
-        told = Told(broken, marks_of(marks, "prompt"), calls=calls)
-        models = self._ledger.models(broken[-1].request.agent)
-        return causes(told, self._prices, models)
+        return Told(broken, marks_of(marks, "prompt"), calls=calls)
 
     def forget(self, session_id: str) -> None:
         """Drop what is remembered of a session that rests."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from burnmon.records import Mark, Request
+from burnmon.live.dearest import MARGIN, Dearest
 from burnmon.usage.adding import ms
 from burnmon.usage.breakdown import Broken, broken_down
 from burnmon.usage.causes import causes, worth_a_word
@@ -21,12 +21,6 @@ from burnmon.usage.shifts import Shift, samples, shifts
 from burnmon.usage.turns import Told, marks_of, total, turns
 from burnmon.why import Cause, Why
 from burnmon.work import Edit, ToolCall
-
-MARGIN = timedelta(minutes=1)
-"""A prompt may be stamped this long before the first request that is known."""
-
-EARLIER = timedelta(days=1)
-"""A request may be dated this long before the first line of its session's files."""
 
 LOOKED_BACK = timedelta(days=180)
 """Sessions that shifts are looked for in."""
@@ -41,7 +35,8 @@ class Explaining:
 
     def session(self, session_id: str) -> Why | None:
         """One session; None if it made no request."""
-        told = self._facts(session_id)
+        dearest = Dearest(self._ledger, self._prices)
+        told = dearest.facts(session_id)
         if told is None:
             return None
         requests = [each.request for each in told.broken]
@@ -50,44 +45,23 @@ class Explaining:
         told = told._replace(circles=circles)
         title = self._ledger.titles([session_id]).get(session_id, "")
         own = [each for each in requests if not each.subagent] or requests
-        found = self._causes(told, own[-1].agent)
+        found = dearest.causes_of(told)
         why = explained(told, found, (session_id, title, own[-1].project))
         return replace(why, edits=edit_figures([edits]), unseen=unseen(told))
 
-    def _facts(self, session_id: str) -> Told | None:
-        began_at = self._ledger.began_at(session_id)
-        if began_at is None:
-            return None
-        requests = self._ledger.requests(began_at - EARLIER, sessions=[session_id])
-        if not requests:
-            return None
-        since = requests[0].at - MARGIN
-        marks = self._ledger.marks(since, [session_id])
-        tools = self._ledger.work.tools(since, sessions=[session_id])
-        return self._told(requests, marks)._replace(calls=tools)
-
     def day(self, start: datetime, end: datetime) -> Why:
         """All sessions of a span, with the causes of the span in each."""
-        requests = self._ledger.requests(start, end)
-        names = sorted({each.session_id for each in requests})
-        by_session: dict[str, list[Request]] = defaultdict(list)
-        for request in self._ledger.requests(until=end, sessions=names):
-            by_session[request.session_id].append(request)
-        first = min((each[0].at for each in by_session.values()), default=start)
-        marks: dict[str, list[Mark]] = defaultdict(list)
-        for mark in self._ledger.marks(first - MARGIN, names):
-            marks[mark.session_id].append(mark)
+        by_session = self._during(start, end)
+        names = list(by_session)
         work = self._ledger.work
         tools = _by_session(work.tools(start, end, names))
         edits = _by_session(work.edits(start, end, names))
         told = [
-            _during(self._told(by_session[name], marks[name]), start)._replace(
-                circles=_circles(
-                    tools[name], marks_of(marks[name], "prompt"), _accepted(edits[name])
-                ),
+            each._replace(
+                circles=_circles(tools[name], each.prompts, _accepted(edits[name])),
                 calls=tools[name],
             )
-            for name in names
+            for name, each in by_session.items()
         ]
         every = Told(
             sorted(
@@ -101,22 +75,42 @@ class Explaining:
         why = explained(every, found, ("", "", ""), whole=False)
         return replace(why, edits=edit_figures(edits.values()))
 
+    def rebuilt(self, start: datetime, end: datetime) -> Decimal:
+        """Dollars that a span's requests paid for context that had been cached."""
+        told = self._during(start, end).values()
+        return total(each.parts for some in told for each in some.broken).rebuilt
+
+    def _during(self, start: datetime, end: datetime) -> dict[str, Told]:
+        """Requests and prompts of each session that asked during a span.
+
+        What its cache held before is known; calls and circles are left out.
+        """
+        names = sorted({each.session_id for each in self._ledger.requests(start, end)})
+        requests = _by_session(self._ledger.requests(until=end, sessions=names))
+        first = min((each[0].at for each in requests.values()), default=start)
+        marks = _by_session(self._ledger.marks(first - MARGIN, names))
+        return {
+            name: Told(
+                [
+                    each
+                    for each in broken_down(
+                        requests[name], marks[name], self._prices.rate_of
+                    )
+                    if each.request.at >= start
+                ],
+                marks_of(marks[name], "prompt"),
+            )
+            for name in names
+        }
+
     def shifts(self, now: datetime) -> list[Shift]:
         """Figures of one's own sessions that are others since a version began."""
-        by_session: dict[str, list[Request]] = defaultdict(list)
-        for request in self._ledger.requests(now - LOOKED_BACK):
-            by_session[request.session_id].append(request)
+        sessions = _by_session(self._ledger.requests(now - LOOKED_BACK))
         told = (
-            broken_down(each, (), self._prices.rate_of) for each in by_session.values()
+            broken_down(each, (), self._prices.rate_of) for each in sessions.values()
         )
         marks = _by_session(self._ledger.marks(now - LOOKED_BACK))
         return shifts(samples(told, marks))
-
-    def _told(self, requests: Iterable[Request], marks: Sequence[Mark]) -> Told:
-        return Told(
-            broken_down(requests, marks, self._prices.rate_of),
-            marks_of(marks, "prompt"),
-        )
 
     def circles(self, session_id: str, since: datetime) -> list[Repetition]:
         """Where a session went in circles since an instant."""
@@ -127,14 +121,12 @@ class Explaining:
         moved = self._ledger.work.edited_at(since, session_id)
         return _circles(tools, marks_of(marks, "prompt"), moved)
 
-    def _causes(self, told: Told, agent: str) -> tuple[Cause, ...]:
-        return causes(told, self._prices, self._ledger.models(agent))
-
     def _of_all(self, every: Told, sessions: Sequence[Told]) -> tuple[Cause, ...]:
         """What made all sessions together dear.
 
         A context grows in each by itself; so do its turns and its circles.
         """
+        dearest = Dearest(self._ledger, self._prices)
         shared = [
             each for each in causes(every, self._prices) if each.kind not in _BY_ITSELF
         ]
@@ -142,7 +134,7 @@ class Explaining:
             each
             for some in sessions
             if some.broken
-            for each in self._causes(some, some.broken[0].request.agent)
+            for each in dearest.causes_of(some)
             if each.kind in _BY_ITSELF
         ]
         cost = total(each.parts for each in every.broken).cost
@@ -153,17 +145,17 @@ class Explaining:
 _BY_ITSELF = ("context_growth", "small_turns", "repetition", "failing")
 
 
-class _Work(Protocol):
+class _OfSession(Protocol):
     @property
     def session_id(self) -> str: ...
 
 
-_W = TypeVar("_W", bound=_Work)
+_W = TypeVar("_W", bound=_OfSession)
 
 
-def _by_session(work: Iterable[_W]) -> defaultdict[str, list[_W]]:
+def _by_session(facts: Iterable[_W]) -> defaultdict[str, list[_W]]:
     found: defaultdict[str, list[_W]] = defaultdict(list)
-    for each in work:
+    for each in facts:
         found[each.session_id].append(each)
     return found
 
@@ -188,13 +180,6 @@ def unseen(told: Told) -> int:
     if any(each.request.subagent for each in told.broken):
         return 0
     return sum(each.tool in _STARTING and each.outcome == "ok" for each in told.calls)
-
-
-def _during(told: Told, start: datetime) -> Told:
-    """A session from an instant on; what its cache held before is known."""
-    return Told(
-        [each for each in told.broken if each.request.at >= start], told.prompts
-    )
 
 
 def explained(

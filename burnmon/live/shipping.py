@@ -107,8 +107,8 @@ class Shipping:
         made = review(day, self.settings.zone, known)
         if only is not None:
             return made
-        why = Explaining(self.ledger, self.prices).day(start, end)
-        return replace(made, rebuilt=why.parts.rebuilt)
+        rebuilt = Explaining(self.ledger, self.prices).rebuilt(start, end)
+        return replace(made, rebuilt=rebuilt)
 
     def discarded(
         self,
