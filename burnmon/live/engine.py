@@ -308,10 +308,7 @@ class Engine:
     def gather(self, now: datetime) -> bool:
         """Read for work what was absorbed since, at most once a second; whether that
         told anything of a session."""
-        before = (
-            self._circles.copy(),
-            {k: each for k, (_, each) in self._causes.items()},
-        )
+        told = False
         if self._unread and abs(now - self._gathered_at) >= GATHERING:
             from burnmon.live.gathering import behind, gather
 
@@ -321,32 +318,39 @@ class Engine:
             for _ in gather(self.ledger, files):
                 pass
             touched = {each.of.session_id for each in files}
-            self._look_for_circles(touched, now)
+            told = self._look_for_circles(touched, now)
             self._due |= touched
-        self._look_for_causes(now)
-        told = self._circles, {k: each for k, (_, each) in self._causes.items()}
-        return told != before
+        return self._look_for_causes(now) or told
 
-    def _look_for_causes(self, now: datetime) -> None:
-        """Notice what makes sessions dear that work right now."""
+    def _look_for_causes(self, now: datetime) -> bool:
+        """Notice what makes sessions dear that work right now; whether it is news."""
+        told = False
         for session_id in tuple(self._due):
-            looked_at, _ = self._causes.get(session_id, (None, ()))
+            looked_at, known = self._causes.get(session_id, (None, ()))
             if looked_at is None or abs(now - looked_at) >= EXPLAINING:
-                self._causes[session_id] = now, self._dearest.causes(session_id)[:1]
+                found = self._dearest.causes(session_id)[:1]
+                told |= found != known
+                self._causes[session_id] = now, found
                 self._due.discard(session_id)
         for session_id, (looked_at, _) in self._causes.items():
             if abs(now - looked_at) > RESTING:
                 self._dearest.forget(session_id)
+        return told
 
-    def _look_for_circles(self, session_ids: set[str], now: datetime) -> None:
-        """Notice sessions that do the same again and again, or fail in a row."""
+    def _look_for_circles(self, session_ids: set[str], now: datetime) -> bool:
+        """Notice sessions that do the same again and again, or fail in a row; whether
+        that is news."""
+        told = False
         explaining = Explaining(self.ledger, self.tally.prices)
         for session_id in session_ids:
-            self._circles[session_id] = tuple(
+            found = tuple(
                 each
                 for each in explaining.circles(session_id, now - CIRCLING)
                 if each.kind != "polling"
             )
+            told |= found != self._circles.get(session_id, ())
+            self._circles[session_id] = found
+        return told
 
     def follow_writer(self, now: datetime) -> bool:
         """As a reader of another instance's ledger: take over what it wrote."""
