@@ -40,12 +40,11 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 import homes  # noqa: E402 - the tests' own builders
 import works  # noqa: E402
 from repos import Repo  # noqa: E402
+from sessions import absorb  # noqa: E402
 
 from burnmon import cli, config  # noqa: E402
 from burnmon.live import engine, feeder, status  # noqa: E402
-from burnmon.live.gathering import behind, gather  # noqa: E402
 from burnmon.live.snapshot import Snapshot  # noqa: E402
-from burnmon.live.sweep import Sweep  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 
 SPEED = 288
@@ -504,12 +503,8 @@ class Trial:
         """Both views and the ledger, with a fresh scan."""
         fresh = config.load({"data_dir": str(self.top / "fresh")}, self.environ)
         kept = config.load({}, self.environ)
+        absorb(fresh)
         with Ledger(fresh.ledger_file) as ledger:
-            sweep = Sweep(ledger, fresh.roots)
-            for _ in sweep.absorb(sweep.look()):
-                pass
-            for _ in gather(ledger, behind(ledger)):
-                pass
             expected = facts(ledger, self.top)
         with Ledger(kept.ledger_file) as ledger:
             held = facts(ledger, self.top)

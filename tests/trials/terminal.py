@@ -35,6 +35,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 import homes  # noqa: E402 — the builders lie one directory up
+from cases import Cases  # noqa: E402
 from ptys import FRAME, Terminal  # noqa: E402
 
 BUSY = 0.25
@@ -94,18 +95,7 @@ class Faults(list[str]):
         self.ended(terminal, 0)
 
 
-Case = Callable[[Faults], None]
-CASES: dict[str, Case] = {}
-
-
-def case(words: str) -> Callable[[Case], Case]:
-    """Name a case."""
-
-    def named(function: Case) -> Case:
-        CASES[words] = function
-        return function
-
-    return named
+CASES: Cases[Faults] = Cases()
 
 
 @contextmanager
@@ -151,7 +141,7 @@ for _words, _act, _code in (
     CASES[f"left by {_words}"] = partial(_leave, act=_act, code=_code)
 
 
-@case("left by twenty SIGTERM in a row")
+@CASES.named("left by twenty SIGTERM in a row")
 def many_signals(faults: Faults) -> None:
     with shown() as terminal:
         for _ in range(20):
@@ -162,7 +152,7 @@ def many_signals(faults: Faults) -> None:
         faults.ended(terminal, 143, -signal.SIGTERM)
 
 
-@case("signals at any moment of the start (50 moments)")
+@CASES.named("signals at any moment of the start (50 moments)")
 def while_starting(faults: Faults) -> None:
     for number in range(50):
         with Terminal() as terminal:
@@ -173,7 +163,7 @@ def while_starting(faults: Faults) -> None:
             faults.ended(terminal, 128 + kind, -kind)
 
 
-@case("a terminal that takes no output, and SIGTERM")
+@CASES.named("a terminal that takes no output, and SIGTERM")
 def blocked(faults: Faults) -> None:
     with Terminal(reading=False) as terminal:
         time.sleep(3)
@@ -186,7 +176,7 @@ def blocked(faults: Faults) -> None:
         faults.check("alternate screen" not in terminal.left_on(), "left on: screen")
 
 
-@case("the terminal is closed, burnmon its foreground")
+@CASES.named("the terminal is closed, burnmon its foreground")
 def closed(faults: Faults) -> None:
     for words in ("--demo", "-O"):
         with home() as place, shown(words, environ={"HOME": str(place)}) as terminal:
@@ -195,7 +185,7 @@ def closed(faults: Faults) -> None:
             faults.ended(terminal, 129, since=began)
 
 
-@case("the terminal is closed, and nobody signals it")
+@CASES.named("the terminal is closed, and nobody signals it")
 def closed_unsaid(faults: Faults) -> None:
     for words in ("--demo", "-O"):
         environ = {"HOME": "/nonexistent"}
@@ -207,7 +197,7 @@ def closed_unsaid(faults: Faults) -> None:
                 faults.ended(terminal, 129, since=began)
 
 
-@case("the terminal is closed at any moment of the start (20 moments)")
+@CASES.named("the terminal is closed at any moment of the start (20 moments)")
 def closed_while_starting(faults: Faults) -> None:
     for number in range(20):
         with Terminal(controlling=number % 2 == 0) as terminal:
@@ -220,7 +210,7 @@ def closed_while_starting(faults: Faults) -> None:
 # --- stopping and going on -----------------------------------------------------------
 
 
-@case("suspended (SIGTSTP) and resumed, three times")
+@CASES.named("suspended (SIGTSTP) and resumed, three times")
 def suspended(faults: Faults) -> None:
     with shown() as terminal:
         for _ in range(3):
@@ -235,7 +225,7 @@ def suspended(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("stopped (SIGSTOP) and resumed, five times")
+@CASES.named("stopped (SIGSTOP) and resumed, five times")
 def stopped(faults: Faults) -> None:
     with shown() as terminal:
         for _ in range(5):
@@ -249,7 +239,7 @@ def stopped(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("stopped, the terminal used by another, resumed")
+@CASES.named("stopped, the terminal used by another, resumed")
 def used_meanwhile(faults: Faults) -> None:
     with shown() as terminal:
         terminal.send(signal.SIGSTOP)
@@ -261,7 +251,7 @@ def used_meanwhile(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("SIGCONT out of nowhere, fifty times")
+@CASES.named("SIGCONT out of nowhere, fifty times")
 def continued(faults: Faults) -> None:
     with shown() as terminal:
         for _ in range(50):
@@ -273,7 +263,7 @@ def continued(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("asleep for eight seconds, with real files")
+@CASES.named("asleep for eight seconds, with real files")
 def asleep(faults: Faults) -> None:
     with home() as place, shown("-O", environ={"HOME": str(place)}) as terminal:
         terminal.send(signal.SIGSTOP)
@@ -283,7 +273,7 @@ def asleep(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("the clock jumps by hours and days, with real files")
+@CASES.named("the clock jumps by hours and days, with real files")
 def clock_jumps(faults: Faults) -> None:
     from burnmon import config
     from burnmon.live.feeder import Feeder
@@ -327,7 +317,7 @@ def clock_jumps(faults: Faults) -> None:
 # --- sizes, colours, streams ---------------------------------------------------------
 
 
-@case("200 sizes in five seconds")
+@CASES.named("200 sizes in five seconds")
 def resized(faults: Faults) -> None:
     chance = random.Random(1)
     with shown() as terminal:
@@ -340,7 +330,7 @@ def resized(faults: Faults) -> None:
         faults.lives(terminal, since)
 
 
-@case("20×3, 1×1, 500×200 and others, each screen")
+@CASES.named("20×3, 1×1, 500×200 and others, each screen")
 def sizes(faults: Faults) -> None:
     for size in ((20, 3), (1, 1), (500, 200), (2, 60), (300, 2), (39, 9)):
         for name, keys in SCREENS.items():
@@ -363,7 +353,7 @@ def sizes(faults: Faults) -> None:
                 faults[before:] = [f"{size} {name}: {each}" for each in faults[before:]]
 
 
-@case("NO_COLOR")
+@CASES.named("NO_COLOR")
 def colourless(faults: Faults) -> None:
     asked = {"NO_COLOR": "1", "COLORTERM": "truecolor"}
     with shown(environ=asked) as terminal:
@@ -375,7 +365,7 @@ def colourless(faults: Faults) -> None:
         faults.ended(terminal, 0)
 
 
-@case("TERM=dumb")
+@CASES.named("TERM=dumb")
 def dumb(faults: Faults) -> None:
     for name in ("dumb", "unknown"):
         with Terminal(environ={"TERM": name}) as terminal:
@@ -384,7 +374,7 @@ def dumb(faults: Faults) -> None:
             faults.check(b"burnmon --once" in terminal.written, "names no way out")
 
 
-@case("TERM unset, empty, never heard of")
+@CASES.named("TERM unset, empty, never heard of")
 def unset(faults: Faults) -> None:
     for name in (None, "", "never-heard-of"):
         with shown(environ={"TERM": name}) as terminal:
@@ -392,7 +382,7 @@ def unset(faults: Faults) -> None:
             faults.ended(terminal, 0)
 
 
-@case("input, output or errors are no terminal, or closed")
+@CASES.named("input, output or errors are no terminal, or closed")
 def streams(faults: Faults) -> None:
     for name in ("stdin", "stdout", "stderr"):
         with Terminal(streams={name: subprocess.DEVNULL}) as terminal:
@@ -413,7 +403,7 @@ def streams(faults: Faults) -> None:
             faults.clean(terminal)
 
 
-@case("rubbish is typed (20,000 bytes)")
+@CASES.named("rubbish is typed (20,000 bytes)")
 def rubbish(faults: Faults) -> None:
     chance = random.Random(2)
     # Nothing that leaves: q, Q, ctrl+c, ctrl+q, m writes a file.
@@ -536,7 +526,7 @@ for _words in ("kill-pane", "kill-session", "kill-server"):
     CASES[f"tmux {_words}"] = _killed
 
 
-@case("tmux attached, detached, attached smaller")
+@CASES.named("tmux attached, detached, attached smaller")
 def attached(faults: Faults) -> None:
     with tmux() as server:
         process = server.start()
@@ -586,7 +576,7 @@ def _tidy(faults: Faults, server: Tmux) -> None:
     faults.check(server.waits(lambda seen: "\n3\n" in seen), "settings in tmux")
 
 
-@case("a shell's job in tmux: stopped, bg, fg, left")
+@CASES.named("a shell's job in tmux: stopped, bg, fg, left")
 def job(faults: Faults) -> None:
     with tmux() as server:
         for kind in (signal.SIGTSTP, signal.SIGSTOP):
@@ -618,11 +608,11 @@ def job(faults: Faults) -> None:
 # --- the table -----------------------------------------------------------------------
 
 
-def run(case_: Case) -> Sequence[str] | NotTried:
+def run(case: Callable[[Faults], None]) -> Sequence[str] | NotTried:
     """What was wrong in a case, made once."""
     faults = Faults()
     try:
-        case_(faults)
+        case(faults)
     except NotTried as reason:
         return reason
     except AssertionError as error:

@@ -37,6 +37,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 import homes  # noqa: E402 — the builders lie one directory up
 import zstandard  # noqa: E402
+from cases import Cases  # noqa: E402
 
 ON_TIME = 1.5
 """Seconds that are no delay: the second of the promise, and room for a busy machine."""
@@ -272,21 +273,10 @@ def add(path: Path, contents: bytes) -> None:
 
 # --- cases ---------------------------------------------------------------------------
 
-Case = Callable[[Trial], None]
-CASES: dict[str, Case] = {}
+CASES: Cases[Trial] = Cases()
 
 
-def case(words: str) -> Callable[[Case], Case]:
-    """Name a case."""
-
-    def named(function: Case) -> Case:
-        CASES[words] = function
-        return function
-
-    return named
-
-
-@case("a line is appended")
+@CASES.named("a line is appended")
 def appended(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -297,7 +287,7 @@ def appended(trial: Trial) -> None:
         trial.pause(0.1)
 
 
-@case("half a line, then its rest")
+@CASES.named("half a line, then its rest")
 def halves(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -310,7 +300,7 @@ def halves(trial: Trial) -> None:
         trial.shown()
 
 
-@case("a session, a project, a tree of directories is new")
+@CASES.named("a session, a project, a tree of directories is new")
 def new(trial: Trial) -> None:
     add(trial.session(), trial.line())
     trial.begin()
@@ -327,7 +317,7 @@ def new(trial: Trial) -> None:
         trial.shown()
 
 
-@case("500 directories are made in a burst")
+@CASES.named("500 directories are made in a burst")
 def burst_of_directories(trial: Trial) -> None:
     add(trial.session(), trial.line())
     trial.begin()
@@ -341,7 +331,7 @@ def burst_of_directories(trial: Trial) -> None:
         trial.shown()
 
 
-@case("10,000 files")
+@CASES.named("10,000 files")
 def many_files(trial: Trial) -> None:
     for number in range(10_000):
         path = trial.session(f"F{number}", f"-p-{number % 100}")
@@ -355,7 +345,7 @@ def many_files(trial: Trial) -> None:
     trial.shown()
 
 
-@case("3,000 directories")
+@CASES.named("3,000 directories")
 def many_directories(trial: Trial) -> None:
     for number in range(3_000):
         path = trial.session(f"D{number}", f"-d-{number}")
@@ -381,12 +371,12 @@ def _rewritten(trial: Trial, change: Callable[[Path, bytes, bytes], None]) -> No
         trial.pause()
 
 
-@case("rewritten in place, shorter")
+@CASES.named("rewritten in place, shorter")
 def shorter(trial: Trial) -> None:
     _rewritten(trial, lambda path, kept, line: _overwrite(path, kept + line))
 
 
-@case("rewritten in place, as long")
+@CASES.named("rewritten in place, as long")
 def as_long(trial: Trial) -> None:
     def change(path: Path, kept: bytes, line: bytes) -> None:
         size = path.stat().st_size
@@ -397,7 +387,7 @@ def as_long(trial: Trial) -> None:
     _rewritten(trial, change)
 
 
-@case("rewritten in place, longer")
+@CASES.named("rewritten in place, longer")
 def longer(trial: Trial) -> None:
     _rewritten(
         trial,
@@ -405,7 +395,7 @@ def longer(trial: Trial) -> None:
     )
 
 
-@case("rewritten in place, as long, and its time set back")
+@CASES.named("rewritten in place, as long, and its time set back")
 def as_long_and_back(trial: Trial) -> None:
     def change(path: Path, kept: bytes, line: bytes) -> None:
         size = path.stat().st_size
@@ -422,7 +412,7 @@ def _overwrite(path: Path, contents: bytes) -> None:
         stream.truncate()
 
 
-@case("truncated, then written on")
+@CASES.named("truncated, then written on")
 def truncated(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line() + trial.line())
@@ -437,7 +427,7 @@ def truncated(trial: Trial) -> None:
         trial.shown()
 
 
-@case("rotated: renamed, and a new file in its place")
+@CASES.named("rotated: renamed, and a new file in its place")
 def rotated(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -450,7 +440,7 @@ def rotated(trial: Trial) -> None:
         trial.shown()
 
 
-@case("replaced by a rename")
+@CASES.named("replaced by a rename")
 def replaced(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -466,7 +456,7 @@ def replaced(trial: Trial) -> None:
         trial.shown()
 
 
-@case("moved into Codex' archive, and written on there")
+@CASES.named("moved into Codex' archive, and written on there")
 def archived(trial: Trial) -> None:
     path = trial.codex / homes.rollout(1)
     path.parent.mkdir(parents=True)
@@ -483,7 +473,7 @@ def archived(trial: Trial) -> None:
         trial.shown()
 
 
-@case("compressed by Codex")
+@CASES.named("compressed by Codex")
 def compressed(trial: Trial) -> None:
     path = trial.codex / homes.rollout(1)
     path.parent.mkdir(parents=True)
@@ -499,7 +489,7 @@ def compressed(trial: Trial) -> None:
     trial.shown()
 
 
-@case("a directory is renamed, and written on there")
+@CASES.named("a directory is renamed, and written on there")
 def renamed_directory(trial: Trial) -> None:
     path = trial.session("S1", "-old")
     add(path, trial.line())
@@ -515,7 +505,7 @@ def renamed_directory(trial: Trial) -> None:
         trial.shown()
 
 
-@case("a directory is moved in from outside")
+@CASES.named("a directory is moved in from outside")
 def moved_in(trial: Trial) -> None:
     add(trial.session(), trial.line())
     trial.begin()
@@ -530,7 +520,7 @@ def moved_in(trial: Trial) -> None:
         trial.shown()
 
 
-@case("a second name (hard link) inside the tree")
+@CASES.named("a second name (hard link) inside the tree")
 def linked_inside(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -542,7 +532,7 @@ def linked_inside(trial: Trial) -> None:
         trial.shown()
 
 
-@case("written through a name outside of the tree (no events)")
+@CASES.named("written through a name outside of the tree (no events)")
 def linked_outside(trial: Trial) -> None:
     path = trial.session()
     outside = trial.home / "outside.jsonl"
@@ -554,7 +544,7 @@ def linked_outside(trial: Trial) -> None:
         trial.shown()
 
 
-@case("written through a memory map (no events)")
+@CASES.named("written through a memory map (no events)")
 def mapped(trial: Trial) -> None:
     path = trial.session()
     first, second = trial.line(), trial.line()
@@ -568,7 +558,7 @@ def mapped(trial: Trial) -> None:
     trial.shown()
 
 
-@case("a time is set back, and nothing else")
+@CASES.named("a time is set back, and nothing else")
 def set_back(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -582,7 +572,7 @@ def set_back(trial: Trial) -> None:
         trial.shown()
 
 
-@case("the root is a link")
+@CASES.named("the root is a link")
 def linked_root(trial: Trial) -> None:
     real = trial.home / "real"
     real.mkdir()
@@ -590,7 +580,7 @@ def linked_root(trial: Trial) -> None:
     _grown(trial)
 
 
-@case("the tree below the root is a link")
+@CASES.named("the tree below the root is a link")
 def linked_tree(trial: Trial) -> None:
     real = trial.home / "real"
     real.mkdir()
@@ -625,17 +615,17 @@ def _again(trial: Trial, take: Callable[[int], None]) -> None:
         trial.pause(1.2)
 
 
-@case("the tree is deleted and made anew")
+@CASES.named("the tree is deleted and made anew")
 def deleted_tree(trial: Trial) -> None:
     _again(trial, lambda number: shutil.rmtree(trial.claude / "projects"))
 
 
-@case("the root is deleted and made anew")
+@CASES.named("the root is deleted and made anew")
 def deleted_root(trial: Trial) -> None:
     _again(trial, lambda number: shutil.rmtree(trial.claude))
 
 
-@case("the tree is moved away and made anew")
+@CASES.named("the tree is moved away and made anew")
 def moved_tree(trial: Trial) -> None:
     def take(number: int) -> None:
         (trial.claude / "projects").rename(trial.home / f"away-{number}")
@@ -643,7 +633,7 @@ def moved_tree(trial: Trial) -> None:
     _again(trial, take)
 
 
-@case("the root is moved away and made anew")
+@CASES.named("the root is moved away and made anew")
 def moved_root(trial: Trial) -> None:
     def take(number: int) -> None:
         trial.claude.rename(trial.home / f"away-{number}")
@@ -651,7 +641,7 @@ def moved_root(trial: Trial) -> None:
     _again(trial, take)
 
 
-@case("the root is gone for three seconds")
+@CASES.named("the root is gone for three seconds")
 def gone_root(trial: Trial) -> None:
     def take(number: int) -> None:
         shutil.rmtree(trial.claude)
@@ -660,7 +650,7 @@ def gone_root(trial: Trial) -> None:
     _again(trial, take)
 
 
-@case("the first root appears later")
+@CASES.named("the first root appears later")
 def first_root(trial: Trial) -> None:
     trial.begin()
     trial.pause(2)
@@ -671,7 +661,7 @@ def first_root(trial: Trial) -> None:
     trial.shown()
 
 
-@case("another root appears later")
+@CASES.named("another root appears later")
 def second_root(trial: Trial) -> None:
     add(trial.session(), trial.line())
     trial.begin()
@@ -685,7 +675,7 @@ def second_root(trial: Trial) -> None:
     trial.shown()
 
 
-@case("the kernel's queue overflows while the reader is stopped")
+@CASES.named("the kernel's queue overflows while the reader is stopped")
 def overflow_stopped(trial: Trial) -> None:
     paths = [trial.session(f"O{number}", f"-o-{number}") for number in range(40)]
     for number, path in enumerate(paths):
@@ -693,7 +683,7 @@ def overflow_stopped(trial: Trial) -> None:
     _overflow(trial, paths, trial.begin())
 
 
-@case("the same with 3,000 directories")
+@CASES.named("the same with 3,000 directories")
 def overflow_with_many(trial: Trial) -> None:
     for number in range(3_000):
         path = trial.session(f"D{number}", f"-d-{number}")
@@ -728,7 +718,7 @@ def _overflow(trial: Trial, paths: list[Path], running: Engine) -> None:
             trial.shown()
 
 
-@case("60,000 events while the reader runs")
+@CASES.named("60,000 events while the reader runs")
 def storm(trial: Trial) -> None:
     paths = [trial.session(f"W{number}", f"-w-{number}") for number in range(20)]
     for number, path in enumerate(paths):
@@ -743,7 +733,7 @@ def storm(trial: Trial) -> None:
     trial.shown()
 
 
-@case("directories come, move and go in a storm")
+@CASES.named("directories come, move and go in a storm")
 def churn(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -776,22 +766,22 @@ def _limited(trial: Trial, limits: tuple[int, int]) -> None:
         trial.shown()
 
 
-@case("the limit of watches is reached at once")
+@CASES.named("the limit of watches is reached at once")
 def no_watch(trial: Trial) -> None:
     _limited(trial, (0, 128))
 
 
-@case("the limit of watches is reached on the way")
+@CASES.named("the limit of watches is reached on the way")
 def few_watches(trial: Trial) -> None:
     _limited(trial, (12, 128))
 
 
-@case("the limit of instances is reached")
+@CASES.named("the limit of instances is reached")
 def no_instance(trial: Trial) -> None:
     _limited(trial, (8192, 0))
 
 
-@case("the limit of watches is reached later")
+@CASES.named("the limit of watches is reached later")
 def watches_run_out(trial: Trial) -> None:
     for number in range(10):
         add(trial.session(f"L{number}", f"-l-{number}"), trial.line(f"L{number}"))
@@ -807,7 +797,7 @@ def watches_run_out(trial: Trial) -> None:
         trial.shown()
 
 
-@case("no events at all (observer disabled)")
+@CASES.named("no events at all (observer disabled)")
 def unwatched(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -819,7 +809,7 @@ def unwatched(trial: Trial) -> None:
         trial.shown()
 
 
-@case("no events at all, 10,000 files in 3,000 directories")
+@CASES.named("no events at all, 10,000 files in 3,000 directories")
 def many_unwatched(trial: Trial) -> None:
     for number in range(10_000):
         path = trial.session(f"F{number}", f"-p-{number % 3_000}")
@@ -853,7 +843,7 @@ def mirrored(trial: Trial) -> Iterator[Path]:
         subprocess.run(unmount, capture_output=True, check=False)
 
 
-@case("a mount that changes without events")
+@CASES.named("a mount that changes without events")
 def mounted(trial: Trial) -> None:
     with mirrored(trial) as below:
         path = trial.session()
@@ -868,7 +858,7 @@ def mounted(trial: Trial) -> None:
             trial.shown()
 
 
-@case("the reader sleeps for three seconds")
+@CASES.named("the reader sleeps for three seconds")
 def asleep(trial: Trial) -> None:
     path = trial.session()
     add(path, trial.line())
@@ -882,7 +872,7 @@ def asleep(trial: Trial) -> None:
         trial.shown()
 
 
-@case("written all the while it starts")
+@CASES.named("written all the while it starts")
 def starting(trial: Trial) -> None:
     path = trial.session()
     for number in range(400):
