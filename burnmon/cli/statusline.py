@@ -35,8 +35,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
         called.write_output(received)
     try:
         answer = _answer(received, argv[1:], environ, now, quiet=collecting)
-    except Exception:
-        # The promise above: there is no reader for a complaint and no way to mend it.
+    except Exception:  # nobody reads a complaint here, and no one could mend it
         answer = "burnmon"
     if not collecting:
         called.write_output(f"{answer}\n".encode(errors="replace"))

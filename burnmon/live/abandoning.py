@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from burnmon.shipped.allocation import Charge
 from burnmon.text import counted, money
@@ -48,11 +50,9 @@ def _cause(why: Why, charges: Sequence[Charge]) -> Cause:
     )
 
 
-def _turns(why: Why, instants: Iterable[datetime]) -> list[int]:
-    """Numbers of the turns that some instants lie in."""
-    found: dict[int, None] = {}
-    for at in instants:
-        begun = [turn.number for turn in why.turns if turn.began_at <= at]
-        if begun:
-            found[begun[-1]] = None
-    return list(found)
+def _turns(why: Why, instants: Iterable[datetime]) -> Iterator[int]:
+    """Numbers of the turns that some instants, in order, lie in."""
+    begun = [turn.began_at for turn in why.turns]
+    for place, _ in groupby(bisect_right(begun, at) for at in instants):
+        if place:
+            yield why.turns[place - 1].number

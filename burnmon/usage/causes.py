@@ -222,27 +222,27 @@ def _small_turns(
     told: Told, prices: PriceTable, models: Collection[str]
 ) -> Cause | None:
     """Turns in which little was written by a model that has a cheaper sibling."""
-    found = [
-        (some, other)
-        for number, some in by_turn(told).items()
-        if number and _is_small(some)
-        for other in (_cheaper([each.request for each in some], prices, models),)
-        if other is not None
-    ]
-    if len(found) < SMALL_TURNS:
+    some: list[Broken] = []
+    others: list[str] = []
+    dollars = ZERO
+    for number, turn in by_turn(told).items():
+        if number and _is_small(turn):
+            other = _cheaper([each.request for each in turn], prices, models)
+            if other is not None:
+                some += turn
+                others.append(other[0])
+                dollars += total(each.parts for each in turn).cost - other[1]
+    if len(others) < SMALL_TURNS:
         return None
-    some = [each for turn, _ in found for each in turn]
-    dollars = sum((each.parts.cost for each in some), ZERO)
-    dollars -= sum((cost for _, (_, cost) in found), ZERO)
     dear = dict.fromkeys(short_model(each.request.model) for each in some)
-    cheap = dict.fromkeys(short_model(name) for _, (name, _) in found)
+    cheap = dict.fromkeys(map(short_model, others))
     words = (
-        f"{len(found)} small turns, less than {tokens(SMALL)} tokens written in each,"
+        f"{len(others)} small turns, less than {tokens(SMALL)} tokens written in each,"
         f" with {'/'.join(dear)} and not {'/'.join(cheap)}"
     )
     remedy = "ask small things in a session of their own, with the cheaper model"
     made = cause_of("small_turns", dollars, words, remedy, (told, some))
-    return replace(made, times=len(found))
+    return replace(made, times=len(others))
 
 
 def _is_small(some: Sequence[Broken]) -> bool:
