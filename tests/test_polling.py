@@ -252,6 +252,8 @@ def test_question(poll: Poll, server: Server) -> None:
     assert headers["anthropic-beta"] == "oauth-2025-04-20"
     assert headers["User-Agent"].startswith("claude-code/")
     assert headers["Accept"] == "application/json"
+    usual = {"Host", "Accept-Encoding", "Connection"}
+    assert headers.keys() - usual == {*polling.HEADERS, "Authorization"}
 
 
 def test_answer_is_on_the_screen(
