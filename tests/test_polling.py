@@ -581,6 +581,14 @@ def test_doctor_without_a_question(settings: Settings) -> None:
     assert "never asked, never answered, token expired, start Claude Code" in words
 
 
+def test_doctor_reads_no_token_unasked(settings: Settings) -> None:
+    """Who does not want Anthropic asked has no credential read, not even to tell."""
+    log_in(settings.roots[0].path, expiresAt=1000)
+    off = replace(settings, poll_usage=False)
+    assert {each.obstacle for each in accounts(off, NOW)} == {""}
+    assert {each.obstacle for each in accounts(settings, NOW)} != {""}
+
+
 @pytest.mark.parametrize(("status", "later"), [(429, "x"), (503, ""), (302, None)])
 def test_wish_that_is_not_understood(status: int, later: str | None) -> None:
     """A wish that nobody understands is none."""

@@ -63,6 +63,11 @@ def test_no_command_speaks_to_anyone(ran: Ran) -> None:
     assert codes <= {"0", "2", "10", "11", "20", "None"}, ran.told
 
 
+def test_no_command_reads_credentials(ran: Ran) -> None:
+    """Nobody but a live view that is to ask for limits looks at Claude Code's token."""
+    assert ran.told_of("credentials") == []
+
+
 def test_only_git_is_started(ran: Ran) -> None:
     """No command starts another program than git and what asks tmux."""
     assert {line.split()[1] for line in ran.told_of("program")} <= {"git", "tmux"}
@@ -133,6 +138,7 @@ def test_limits_are_asked_of_anthropic(tmp_path: Path) -> None:
     ran = on_terminal(tmp_path, ("--poll-usage",), ())
     assert ran.code == CAUGHT
     assert places(ran) == [POLLED]
+    assert ran.told_of("credentials")
     assert SECRET not in ran.output
 
 
