@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -149,6 +150,17 @@ def test_file_that_cannot_be_written_is_named(
         command.run(arguments(output=place), settings, NOW)
 
 
+def test_device_stays_a_device(settings: Settings, tmp_path: Path) -> None:
+    """What is no file is written to and not replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    command.run(arguments(output=str(pipe), what="readings"), settings, NOW)
+    assert json.loads(os.read(reader, 1 << 16))["readings"]
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_filter_without_effect_is_refused(settings: Settings) -> None:
     """A flag that the export cannot obey is refused rather than ignored."""
     with pytest.raises(UsageError, match="--repo"):
@@ -166,6 +178,8 @@ def test_filter_without_effect_is_refused(settings: Settings) -> None:
         ("\t=1", "' =1"),
         ("＝1", "'＝1"),
         ("a\nb", "'a b"),
+        ("x; =1+1;@y", "x; '=1+1;'@y"),
+        ("a;b", "a;b"),
         ("feature/x", "feature/x"),
         ("a=b", "a=b"),
         ("", ""),

@@ -420,6 +420,24 @@ def test_missing_tree_and_parent(repo: Repo) -> None:
     assert found.notes == ("work: 2 commits cannot be read, their files are not here",)
 
 
+def test_careful_person(repo: Repo) -> None:
+    """Who lets git use no bare repository by accident still has their commits read."""
+    config = repo.path.parent / ".gitconfig"
+    config.write_text("[safe]\n\tbareRepository = explicit\n")
+    assert subjects(history(repo.path)) == ["Begin"]
+
+
+def test_damaged_commit(repo: Repo) -> None:
+    """A commit that is cut short, as after a power failure, is said to be corrupt."""
+    last = repo.write("b.py", code(4)).commit("Second")
+    place = repo.path / ".git" / "objects" / last[:2] / last[2:]
+    half = place.read_bytes()[: place.stat().st_size // 2]
+    place.unlink()
+    place.write_bytes(half)
+    with pytest.raises(HistoryError, match="is corrupt"):
+        history(repo.path)
+
+
 def test_no_repository(tmp_path: Path) -> None:
     """A directory outside any repository has none."""
     assert repository_of(tmp_path) is None

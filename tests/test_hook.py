@@ -16,8 +16,8 @@ import homes
 import pytest
 
 import burnmon
-from burnmon import config
-from burnmon.cli import hook
+from burnmon import cli, config
+from burnmon.cli import called, hook
 from burnmon.cli.catchup import glanced
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
@@ -377,6 +377,58 @@ def test_mistakes_are_shown_with_a_prompt(home: Home) -> None:
         assert list(answer) == ["systemMessage"]
         assert "--chance" in answer["systemMessage"]
         assert home.calls(message(), flags) == {}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--bogus check --hook",
+        "check --bogus --hook",
+        "check --hook --chance x",
+        "--config CONFIG check --hook",
+        "--timezone Mars/Base check --hook",
+        "--data-dir CONFIG check --hook",
+        "--config CONFIG statusline",
+        "--timezone Mars/Base collect",
+        "--bogus statusline",
+    ],
+)
+def test_no_command_line_stops_the_agent(
+    home: Home, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong, wherever it stands: no error, for 2 would undo the prompt."""
+    config_file = home.path / "config.toml"
+    config_file.write_text("x = [")
+    given = json.dumps(message("UserPromptSubmit")).encode()
+    monkeypatch.setattr(called, "read_input", lambda: given)
+    monkeypatch.setattr(called, "write_output", lambda _: None)
+    argv = words.replace("CONFIG", str(config_file)).split()
+    environ = {"HOME": str(home.path), "TZ": "UTC"}
+    assert cli.run(argv, environ, NOW) == cli.OK
+
+
+@pytest.mark.parametrize("missing", ["tomllib", "sqlite3", "msgspec", "platformdirs"])
+def test_broken_installation_stops_no_agent(home: Home, missing: str) -> None:
+    """Nor does a part of burnmon, or of Python, that is not there."""
+    (home.path / "config.toml").touch()
+    code = (
+        "import os, sys\n"
+        f"sys.modules[{missing!r}] = None\n"
+        "from burnmon.__main__ import main\n"
+        "sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "check", "--hook"],
+        input=json.dumps(message("UserPromptSubmit")).encode(),
+        env={
+            "HOME": str(home.path),
+            "BURNMON_CONFIG": str(home.path / "config.toml"),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("words", [["check", "--hook"], ["-O", "check", "--hook"]])

@@ -252,6 +252,8 @@ def test_question(poll: Poll, server: Server) -> None:
     assert headers["anthropic-beta"] == "oauth-2025-04-20"
     assert headers["User-Agent"].startswith("claude-code/")
     assert headers["Accept"] == "application/json"
+    usual = {"Host", "Accept-Encoding", "Connection"}
+    assert headers.keys() - usual == {*polling.HEADERS, "Authorization"}
 
 
 def test_answer_is_on_the_screen(
@@ -577,6 +579,14 @@ def test_doctor_without_a_question(settings: Settings) -> None:
     log_in(settings.roots[0].path, expiresAt=1000)
     words = shown(settings, NOW)
     assert "never asked, never answered, token expired, start Claude Code" in words
+
+
+def test_doctor_reads_no_token_unasked(settings: Settings) -> None:
+    """Who does not want Anthropic asked has no credential read, not even to tell."""
+    log_in(settings.roots[0].path, expiresAt=1000)
+    off = replace(settings, poll_usage=False)
+    assert {each.obstacle for each in accounts(off, NOW)} == {""}
+    assert {each.obstacle for each in accounts(settings, NOW)} != {""}
 
 
 @pytest.mark.parametrize(("status", "later"), [(429, "x"), (503, ""), (302, None)])

@@ -703,6 +703,25 @@ def test_a_failed_fetch_names_the_address_and_keeps_the_file(
     assert path.read_text("utf-8") == "as before"
 
 
+@pytest.mark.parametrize(
+    "place", ["https://elsewhere.example/list", f"http://{httpx.URL(URL).host}/list"]
+)
+def test_no_other_host_is_asked(tmp_path: Path, place: str) -> None:
+    """The list may move on its host; who it names beside that is not asked."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(301, headers={"location": place})
+
+    with pytest.raises(BurnmonError, match="which is not asked"):
+        refresh(tmp_path / "p.json", transport=httpx.MockTransport(answer))
+    assert [str(each.url) for each in asked] == [URL]
+    usual = {"host", "accept", "accept-encoding", "connection", "user-agent"}
+    assert asked[0].headers.keys() == usual
+    assert asked[0].headers["user-agent"].startswith("python-httpx/")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"dated": "2027-01-01"}'])
 def test_a_damaged_fetched_file_is_named(tmp_path: Path, text: str) -> None:
     """A fetched table that is none any more is told with its path."""

@@ -489,3 +489,25 @@ def test_indentation_stays() -> None:
     like = '{\n\t"a": "é"\n}'
     assert wiring.write_settings({"a": "é"}, like) == like
     assert wiring.write_settings({"a": "é"}, like + "\n") == like + "\n"
+
+
+def test_command_loads_nothing_of_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no program is found, the interpreter is named so that a file of the
+    directory the agent works in is no module."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+    work = tmp_path / "work"
+    work.mkdir()
+    trace = tmp_path / "trace"
+    (work / "json.py").write_text(f"open({str(trace)!r}, 'w')\nraise SystemExit(0)\n")
+    words = shlex.split(setup.program_name({"PATH": ""}))
+    environ = {"HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    for called in (words, [each for each in words if each != "-P"]):
+        assert not trace.exists()
+        command = [*called, "statusline"]
+        subprocess.run(command, cwd=work, env=environ, input=b"{}", check=True)
+    assert trace.exists(), "the trap was not set"

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from trusting import (
@@ -21,6 +22,9 @@ from trusting import (
 )
 
 from burnmon import private
+from burnmon.cli import commands
+from burnmon.live import polling
+from burnmon.usage import pricing
 
 GO_OUT = """
 import socket
@@ -59,6 +63,11 @@ def test_no_command_speaks_to_anyone(ran: Ran) -> None:
     assert codes <= {"0", "2", "10", "11", "20", "None"}, ran.told
 
 
+def test_no_command_reads_credentials(ran: Ran) -> None:
+    """Nobody but a live view that is to ask for limits looks at Claude Code's token."""
+    assert ran.told_of("credentials") == []
+
+
 def test_only_git_is_started(ran: Ran) -> None:
     """No command starts another program than git and what asks tmux."""
     assert {line.split()[1] for line in ran.told_of("program")} <= {"git", "tmux"}
@@ -90,6 +99,47 @@ def test_live_view_speaks_to_nobody(tmp_path: Path) -> None:
     assert ran.told_of("network") == []
     for path in own_files(tmp_path).values():
         assert not stat.S_IMODE(path.lstat().st_mode) & 0o077, path
+
+
+def test_every_command_is_tried() -> None:
+    """A new command is held to the same promises."""
+    named = {words[0] if words[0] in commands.COMMANDS else "" for words in COMMANDS}
+    assert named == commands.COMMANDS.keys()
+
+
+def places(ran: Ran) -> list[str]:
+    """What was to be done, with which host and port."""
+    return [" ".join(line.split()[1:4]) for line in ran.told_of("network")]
+
+
+PRICES = f"socket.getaddrinfo {urlsplit(pricing.URL).hostname} 443"
+POLLED = f"socket.getaddrinfo {urlsplit(polling.BASE).hostname} 443"
+
+
+@pytest.mark.parametrize(("offline", "asked"), [("0", PRICES), ("1", "")])
+def test_prices_ask_where_they_are_published(
+    tmp_path: Path, offline: str, asked: str
+) -> None:
+    """Only when told to, prices are asked for, at the one documented place."""
+    furnish(tmp_path)
+    ran = guarded(
+        tmp_path,
+        [("prices", "--refresh")],
+        BURNMON_OFFLINE=offline,
+        BURNMON_DEBUG="0",
+    )
+    assert places(ran) == ([asked] if asked else [])
+    assert SECRET not in ran.output
+
+
+def test_limits_are_asked_of_anthropic(tmp_path: Path) -> None:
+    """Only when told to, the live view asks for limits, at the one documented place."""
+    furnish(tmp_path)
+    ran = on_terminal(tmp_path, ("--poll-usage",), ())
+    assert ran.code == CAUGHT
+    assert places(ran) == [POLLED]
+    assert ran.told_of("credentials")
+    assert SECRET not in ran.output
 
 
 # --- files ---------------------------------------------------------------------------

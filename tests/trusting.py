@@ -44,6 +44,8 @@ def told(*words):
         file.write(" ".join(map(str, words)) + "\n")
 
 def hear(event, args):
+    if event == "open" and ".credentials" in str(args[0]):
+        told("credentials", args[0])
     if event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
         told("program", os.path.basename(os.fsdecode(args[0])))
     elif event == "os.system":

@@ -48,10 +48,15 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
 
     Raises BurnmonError with a message for the person; the caller prints it.
     """
-    if argv[:1] in (["statusline"], ["collect"]) and not _asks_for_help(argv):
+    called = "" if _asks_for_help(argv) else _command_of(argv)
+    if called in ("statusline", "collect"):
         from burnmon.cli.statusline import main
 
-        return main(argv, environ, now)
+        return main([called, *_without(called, argv)], environ, now)
+    if called == "check" and "--hook" in argv:
+        from burnmon.cli import hook
+
+        return hook.main(_without(called, argv), environ, now)
     if argv[:1] == ["status"]:
         from burnmon.cli.status import quick
 
@@ -83,6 +88,21 @@ def simple_flags(
         else:
             others.append(word)
     return found, others
+
+
+def _command_of(argv: Sequence[str]) -> str:
+    """The command behind whatever plain flags stand before it; empty if it is unclear.
+
+    What an agent calls must never fail, so no parser may see it first: a wrong command
+    line ends with 2, which makes Claude Code throw the prompt away.
+    """
+    _, others = simple_flags(argv, PLAIN_VALUED, PLAIN_SWITCHES)
+    return next((word for word in others if not word.startswith("-")), "")
+
+
+def _without(command: str, argv: Sequence[str]) -> list[str]:
+    place = argv.index(command)
+    return [*argv[:place], *argv[place + 1 :]]
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:

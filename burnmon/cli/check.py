@@ -63,10 +63,6 @@ class Answer:
 
 def quick(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int | None:
     """Answer without a parser; None when the arguments need one."""
-    if "--hook" in argv:
-        from burnmon.cli import hook
-
-        return hook.main(argv, environ, now)
     found = plain_flags(argv, environ)
     if found is None:
         return None

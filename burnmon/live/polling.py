@@ -67,12 +67,15 @@ class Account:
 
 
 def accounts(settings: Settings, now: datetime) -> Iterator[Account]:
-    """The accounts whose Claude directories are there."""
+    """The accounts whose Claude directories are there.
+
+    No credential is read, and none is an obstacle, unless the person wants to poll.
+    """
     for root in settings.roots:
         if root.agent == "claude" and root.path.is_dir():
             name = f"{hashed(os.fspath(root.path)) % 2**64:016x}.json"
             file = settings.answers_dir / name
-            found = usable(root.path, now)
+            found = usable(root.path, now) if settings.poll_usage else ""
             why = found if isinstance(found, str) else ""
             yield Account(root.label, root.path, file, _asked(_kept(file)), why)
 

@@ -15,6 +15,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,6 +31,8 @@ PATIENCE = 60.0
 """Seconds without a word from git after which it is taken for hung."""
 LARGE = 1 << 20
 """Bytes of a file above which git does not diff it."""
+MEMORY = 2 << 30
+"""Bytes that git may take: a ref that is a link to ``/dev/zero`` has no end."""
 _TOGETHER = 64
 """Objects asked for at once: their names fit any pipe, so nobody waits for anybody."""
 _CHUNK = 1 << 18
@@ -57,6 +60,9 @@ _SAFE = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", f"core.attributesFile={os.devnull}"),
     *("-c", "protocol.allow=never"),
+    # To some versions of git the git directory of a work tree is a bare repository,
+    # which a careful person may have forbidden. What that guards against is above.
+    *("-c", "safe.bareRepository=all"),
 )
 
 
@@ -137,6 +143,7 @@ class _Running:
         finally:
             if told is not None:
                 given.close()
+        _bound(self._process.pid)
         assert self._process.stdout is not None
         self.output = io.BufferedReader(_Patient(self._process.stdout.fileno()), _CHUNK)
 
@@ -290,6 +297,15 @@ def _answer(
         answer = running.output.read()
         running.ended()
     return answer
+
+
+def _bound(pid: int) -> None:
+    """Bound what a process may allocate, where the system can do that from outside."""
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(OSError, ValueError):  # it has ended, or is bound more tightly
+            resource.prlimit(pid, resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
 def _environment() -> dict[str, str]:

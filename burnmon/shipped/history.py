@@ -84,6 +84,9 @@ class Histories:
                 reading.patches(progress)
             except _Interrupted:
                 reading.complete = False
+            except GitFailed as failed:
+                git_dir = Path(repository.git_dir)
+                raise repositories.trouble(git_dir, failed) from failed
             return reading.history()
 
     def _known(self, repository: Repository, since: int) -> Held:

@@ -80,7 +80,7 @@ def read_refs(git_dir: Path) -> Refs:
     try:
         said = ask(str(git_dir), (*words, *kinds, GIT_AI))
     except GitFailed as failed:
-        raise _trouble(git_dir, failed) from failed
+        raise trouble(git_dir, failed) from failed
     shas: dict[str, str] = {}
     remote_main = ""
     # Only a newline ends a line: a ref's name may hold what ends one in Unicode.
@@ -178,11 +178,11 @@ def _git_dir(path: Path) -> Path | None:
     except GitFailed as failed:
         if "not a git repository (or any" in str(failed):
             return None
-        raise _trouble(path, failed) from failed
+        raise trouble(path, failed) from failed
     return Path(os.path.realpath(path / os.fsdecode(said[:-1])))
 
 
-def _trouble(path: Path, failed: GitFailed) -> HistoryError:
+def trouble(path: Path, failed: GitFailed) -> HistoryError:
     """What git said, in words a person can act on."""
     words = str(failed)
     if "dubious ownership" in words or "unsafe repository" in words:
@@ -205,7 +205,7 @@ def _settings(path: Path) -> dict[str, str]:
     except GitFailed as failed:
         if failed.code == 1:
             return {}
-        raise _trouble(path, failed) from failed
+        raise trouble(path, failed) from failed
     pairs = (each.partition("\n") for each in os.fsdecode(said).split("\0") if each)
     return {key: value for key, _, value in pairs}
 

@@ -381,9 +381,19 @@ def _fetch(transport: httpx.BaseTransport | None) -> tuple[bytes, date]:
 
     import httpx  # a third of a second to import, and only this function needs it
 
+    known = httpx.URL(URL)
+
+    def stay(request: httpx.Request) -> None:
+        """Follow the list where it moves on its host, and nowhere else."""
+        if (request.url.scheme, request.url.host) != (known.scheme, known.host):
+            raise BurnmonError(f"{URL}: leads to {request.url}, which is not asked")
+
     try:
         with httpx.Client(
-            transport=transport, timeout=_FETCH_SECONDS, follow_redirects=True
+            transport=transport,
+            timeout=_FETCH_SECONDS,
+            follow_redirects=True,
+            event_hooks={"request": [stay]},
         ) as client:
             response = client.get(URL).raise_for_status()
     except httpx.HTTPError as error:
