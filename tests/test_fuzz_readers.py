@@ -18,7 +18,14 @@ from homes import Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from burnmon.agents import AGENTS, claude_edits, scripts, shell
+from burnmon.agents import (
+    AGENTS,
+    claude_edits,
+    patches,
+    scripts,
+    shell,
+    shell_text,
+)
 from burnmon.agents.lines import LONGEST_DAMAGED, MOST_GLUED, program
 from burnmon.cli import backtest, called, wiring
 from burnmon.config import load
@@ -161,12 +168,13 @@ def test_many_glued_values() -> None:
 def test_long_damage() -> None:
     """A line that is large and damaged is not mended but counted."""
     line = b'{"type":"assistant"' + b" " * LONGEST_DAMAGED
-    assert damaged(line).skipped == {"damaged and longer than 32 MB": 1}
+    assert damaged(line).skipped == {"damaged and longer than 8 MB": 1}
 
 
 @pytest.mark.parametrize("before", ["a=1 ", "sudo "])
 def test_many_words_before_a_program(before: str) -> None:
-    assert program(before * MANY + "git commit") == "git commit"
+    assert program(before * 10_000 + "git commit") == "git commit"
+    assert program(before * MANY + "git commit") != "git commit"
 
 
 COMMANDS = {
@@ -214,6 +222,33 @@ def test_many_steps_of_an_edit() -> None:
     some = {"old_string": old, "new_string": new}
     marks = claude_edits.asked("MultiEdit", {"edits": [some] * 5_000})
     assert 0 < marks[0] < 5_000 * 100
+
+
+def test_text_beyond_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what a call writes or runs only so much is looked at."""
+    for module in (claude_edits, patches, shell_text, scripts):
+        monkeypatch.setattr(module, "LONGEST_TEXT", 40)
+    many = "some words\n" * 100
+    assert claude_edits.asked("Write", {"content": many})[1] == 4
+    assert len(patches.all_lines(many)) == 4
+    assert len(patches.of_diff("a", "@@\n" + "+words here\n" * 100).added) == 4
+    patch = "*** Begin Patch\n*** Add File: a\n" + "+x\n" * 100
+    ((_, added, _),) = patches.patched(patch)
+    assert len(added) < 10
+    assert shell.commits_made("echo " * 10 + "; git am") == ""
+    assert scripts.read(" " * 50 + "cmd: 'git am'").commands == []
+
+
+def test_long_titles() -> None:
+    """Of a title so much is kept as anybody reads."""
+    named = homes.event("thread_name_updated", thread_name="x" * MANY)
+    for agent, line in (
+        ("claude", homes.titled("x" * MANY)),
+        ("claude", homes.titled("x" * MANY, custom=True)),
+        ("codex", named),
+    ):
+        _, trail = homes.read(agent, homes.S1, line)
+        assert trail.title == "x" * 1000
 
 
 def test_model_of_brackets() -> None:

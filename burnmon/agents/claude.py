@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from burnmon.agents.lines import (
+    LONGEST_TITLE,
     MAX_TOKENS,
     MONTHS,
     UNREADABLE,
@@ -407,9 +408,9 @@ def _describe(line: _Line, trail: Trail, facts: Facts) -> None:
     """Take what a line says of the session itself."""
     kind = line.type
     if kind == "custom-title" and line.customTitle:
-        trail.title, trail.named = line.customTitle, True
+        trail.title, trail.named = line.customTitle[:LONGEST_TITLE], True
     elif kind == "ai-title" and line.aiTitle and not trail.named:
-        trail.title = line.aiTitle
+        trail.title = line.aiTitle[:LONGEST_TITLE]
     elif kind == "cost-state" and line.totalCostUSD is not None:
         if 0 <= line.totalCostUSD < MAX_COST:
             trail.stated_cost = line.totalCostUSD

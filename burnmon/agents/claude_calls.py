@@ -9,7 +9,7 @@ import msgspec
 
 from burnmon.agents import claude_edits
 from burnmon.agents.claude_edits import EDITS, Lines, marked
-from burnmon.agents.lines import loose, program
+from burnmon.agents.lines import loose, program, squeezed
 from burnmon.agents.shell import (
     commits_made,
     creates_request,
@@ -45,7 +45,7 @@ def read(tool: str, raw: msgspec.Raw, cwd: str) -> Asked:
     given = loose(raw)
     command = given.get("command")
     if isinstance(command, str):
-        what = identity(tool, " ".join(command.split()))
+        what = identity(tool, squeezed(command))
         writes, shell = _shell(command, cwd) if tool in _SHELLS else ((), ())
         return Asked(tool, program(command), what, writes=writes, shell=shell)
     what = identity(tool, msgspec.json.encode(given, order="sorted").decode())

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from burnmon.agents.lines import UNREADABLE
+from burnmon.agents.lines import LONGEST_TEXT, UNREADABLE
 from burnmon.agents.shell_text import absolute
 from burnmon.work import fingerprints
 
@@ -68,7 +68,9 @@ def asked(tool: str, given: dict[str, Any]) -> Marks:
 
 
 def _lines(text: object) -> Lines:
-    return text.encode("utf-8", "replace").splitlines() if isinstance(text, str) else []
+    if not isinstance(text, str):
+        return []
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").splitlines()
 
 
 def _difference(old: Lines, new: Lines, in_order: bool = True) -> tuple[Lines, Lines]:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from burnmon.agents.lines import (
+    LONGEST_TITLE,
     MONTHS,
     UNREADABLE,
     instant,
@@ -346,7 +347,7 @@ def _event(
     elif kind == "thread_settings_applied" and payload.thread_settings:
         trail.memory["tier"] = payload.thread_settings.service_tier
     elif kind == "thread_name_updated" and payload.thread_name:
-        trail.title = payload.thread_name
+        trail.title = payload.thread_name[:LONGEST_TITLE]
     if payload.error or payload.codex_error_info:
         for refusal in (payload.error, payload.codex_error_info):
             if b"usage_limit" in bytes(refusal):

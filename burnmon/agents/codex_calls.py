@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from burnmon.agents import patches, scripts, shell
-from burnmon.agents.lines import UNREADABLE, loose, program
+from burnmon.agents.lines import UNREADABLE, loose, program, squeezed
 from burnmon.agents.shell_text import SHELLS, absolute
 from burnmon.records import identity
 from burnmon.text import base
@@ -83,7 +83,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
         where = arguments.get("workdir", arguments.get("working_directory"))
         if command:
             call.target = program(command)
-            call.what = identity(name, " ".join(command.split()), where)
+            call.what = identity(name, squeezed(command), where)
         _command(call, command, absolute(str(where), cwd) if where else cwd)
     call.changes = _together(call.changes)
     if not call.target and call.changes:

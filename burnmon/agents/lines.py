@@ -58,7 +58,7 @@ def loose(raw: msgspec.Raw | bytes | str) -> dict[str, Any]:
 
 MOST_GLUED = 10_000
 """Values on one physical line; more were never written without a newline by mistake."""
-LONGEST_DAMAGED = 32 << 20
+LONGEST_DAMAGED = 8 << 20
 """Bytes of a line that is worth mending; it is held several times meanwhile."""
 _BLANK = re.compile(r"\s*")
 _LONE_SURROGATE = re.compile(
@@ -76,7 +76,7 @@ def objects(line: bytes, skip: Callable[[str], None]) -> Iterator[bytes]:
     if not line.strip():
         return
     if len(line) > LONGEST_DAMAGED:
-        skip("damaged and longer than 32 MB")
+        skip("damaged and longer than 8 MB")
         return
     sound = line.decode("utf-8", "replace").encode().strip(b"\x00 \t\r\n")
     text = _LONE_SURROGATE.sub(rb"\\ufffd", sound).decode()
@@ -93,6 +93,21 @@ def objects(line: bytes, skip: Callable[[str], None]) -> Iterator[bytes]:
         if at == len(text):
             return
     skip("too many values")
+
+
+LONGEST_TEXT = 4 << 20
+"""Characters of what one call writes or runs that are looked at: lines and words of
+more would fill the memory."""
+LONGEST_TITLE = 1000
+"""Characters of a session's title; it is kept with the session and drawn again and
+again."""
+_LONGEST_START = 1 << 16
+"""Characters of a command among which its program is looked for."""
+
+
+def squeezed(command: str) -> str:
+    """A command in which white space says nothing, unless it is very long."""
+    return " ".join(command.split()) if len(command) <= LONGEST_TEXT else command
 
 
 def possible(*counts: int) -> bool:
@@ -118,7 +133,7 @@ def program(command: str) -> str:
 
     Never more: other words may be code or secrets.
     """
-    words = command.split()
+    words = command[:_LONGEST_START].split()
     if words[:1] == ["cd"] and "&&" in words:
         words = words[words.index("&&") + 1 :]
     before = (_ASSIGNMENT.match(word) or word in _BEFORE_PROGRAM for word in words)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from burnmon.agents.lines import LONGEST_TEXT
+
 
 class Change(NamedTuple):
     """The lines that one file won and lost."""
@@ -24,7 +26,7 @@ _MOVED = "*** Move to: "
 def patched(text: str) -> list[Change]:
     """Changes of the patches in a text, a file each; what is deleted is not in them."""
     changes: dict[str, Change] = {}
-    for patch in _BEGIN.split(text)[1:]:
+    for patch in _BEGIN.split(text[:LONGEST_TEXT])[1:]:
         for change in _files(_END.split(patch, maxsplit=1)[0].split("\n")):
             before = changes.setdefault(change.path, change)
             if before is not change:
@@ -50,7 +52,8 @@ def _files(lines: list[str]) -> list[Change]:
 
 def of_diff(path: str, diff: str) -> Change:
     """The change that the hunks of a unified diff make."""
-    lines = diff[max(diff.find("@@"), 0) :].split("\n")
+    begin = max(diff.find("@@"), 0)
+    lines = diff[begin : begin + LONGEST_TEXT].split("\n")
     return Change(
         path,
         [_bytes(line[1:]) for line in lines if line.startswith("+")],
@@ -60,7 +63,8 @@ def of_diff(path: str, diff: str) -> Change:
 
 def all_lines(text: str) -> list[bytes]:
     """The lines of a whole file."""
-    return _bytes(text).removesuffix(b"\n").split(b"\n") if text else []
+    whole = _bytes(text[:LONGEST_TEXT])
+    return whole.removesuffix(b"\n").split(b"\n") if text else []
 
 
 def _bytes(text: str) -> bytes:

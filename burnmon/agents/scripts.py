@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from burnmon.agents.lines import LONGEST_TEXT
+
 
 class Script(NamedTuple):
     """The calls in a script."""
@@ -45,6 +47,7 @@ _CONTINUED = re.compile(
 
 def read(text: str) -> Script:
     """The commands, patches and continuations that a script states."""
+    text = text[:LONGEST_TEXT]
     script = Script([], [], _CONTINUED.findall(text))
     everywhere = ahead = ""
     end = 0

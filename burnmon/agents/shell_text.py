@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from burnmon.agents.lines import LONGEST_TEXT
 from burnmon.text import base
 
 # --- reading -------------------------------------------------------------------------
@@ -259,7 +260,8 @@ _ABSOLUTE = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
 def runs(command: str, cwd: str) -> Iterator[Run]:
     """The programs of a command, in the order in which the shell begins them."""
     pieces = iter(range(_MOST_PIECES))
-    yield from _follow(_Reader(command, pieces).script(), cwd, False, 0, pieces)
+    script = _Reader(command[:LONGEST_TEXT], pieces).script()
+    yield from _follow(script, cwd, False, 0, pieces)
 
 
 def _follow(
