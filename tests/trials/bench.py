@@ -22,6 +22,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -409,8 +410,8 @@ def _append(handle: int, session: str, mark: bool) -> None:
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "cold": cold,
     "start": start,
+    "idle": idle,  # before anything is written: for five minutes after it burns
     "tail": tail,
-    "idle": idle,
     "quick": quick,
     "growth": growth,
 }
@@ -452,6 +453,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
+    # A burnmon that is left in tmux would make the next one its reader.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     own = {agent: Path.home() / name for agent, name in bench_homes.HOMES.items()}
     given = {agent: getattr(args, agent) for agent in own}
     if not any(given.values()):
