@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime
 
 from burnmon import cli
+from burnmon.errors import BurnmonError, UsageError
 
 
 def main() -> int:
@@ -52,7 +53,6 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def _explain(error: Exception) -> int:
-    from burnmon.records import BurnmonError, UsageError
     from burnmon.text import plain
 
     if isinstance(error, BurnmonError):

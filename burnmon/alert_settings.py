@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 KEYS: dict[str, type] = {
     "channels": list,
@@ -28,8 +29,7 @@ KINDS = ("limit", "budget", "runaway", "cold", "waiting")
 _QUIET = r"([01]\d|2[0-3]):([0-5]\d)\s*[-–]\s*([01]\d|2[0-3]):([0-5]\d)"
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerts(Struct, frozen=True):
     """What is told, when, and how."""
 
     channels: tuple[str, ...] = ("screen", "bell", "tmux")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from burnmon import alert_settings, budget_settings, places
 from burnmon.alert_settings import USUAL, Alerts
@@ -42,8 +43,7 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """A directory that one agent writes its sessions under."""
 
     agent: str
@@ -52,8 +52,7 @@ class Root:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What is in force for this run."""
 
     roots: tuple[Root, ...]
@@ -198,8 +197,7 @@ def environ_switch(variable: str, environ: Mapping[str, str]) -> bool | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Struct, frozen=True):
     """What was said, by whom: the material that settings are chosen from."""
 
     flags: Mapping[str, Any]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from burnmon.errors import ConfigError
 from burnmon.files import content
 
 _LARGEST = 1 << 20
@@ -70,8 +71,4 @@ def nearest(word: str, known: list[str]) -> str:
 
 def refuse(message: str) -> NoReturn:
     """Raise ConfigError."""
-    # Imported late: the vocabulary takes longer to load than everything here, and a
-    # run without errors in a status bar needs none of it.
-    from burnmon.records import ConfigError
-
     raise ConfigError(message)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 Grade = Literal["exact", "likely", "possible"]
 """exact: the session itself made the commit; likely: its lines are in it; possible: a
@@ -51,8 +52,7 @@ class Spent(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Why one session is linked with a commit."""
 
     agent: str
@@ -77,8 +77,7 @@ class Evidence:
     """Lines of the commit that the session wrote; None if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitRow:
+class CommitRow(Struct, frozen=True):
     """A commit of the day, or one of another day that the day's money went into."""
 
     repo: str
@@ -125,8 +124,7 @@ class CommitRow:
         return min(1.0, self.agent_lines / self.added) if self.added else None
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """Money of the day that is in no commit, for one reason, in one place."""
 
     reason: Reason
@@ -144,8 +142,7 @@ class Rest:
         return f"{self.reason} {self.repo} {self.branch}"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """The day by branch, issue, project, model or hour; groups of a kind add up."""
 
     key: str
@@ -160,8 +157,7 @@ GROUPS = ("branch", "issue", "project", "model", "hour")
 """Kinds of groups, in the order in which a key leads through them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """How often edits of the day were carried out."""
 
     accepted: int = 0
@@ -175,8 +171,7 @@ class Asked:
         return self.accepted / decided if decided else None
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """One day on the wall clock of one zone."""
 
     day: date
@@ -280,8 +275,7 @@ def day_named(words: str, today: date) -> date | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A day that is still being made."""
 
     words: str
@@ -292,8 +286,7 @@ class Reading:
     unit: str = "commits"
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A day that cannot be made."""
 
     words: str
@@ -313,8 +306,7 @@ of the same date for as long as nothing else is asked.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
+class Days(Struct, frozen=True):
     """What a screen may ask of days; made by whoever may read and write files."""
 
     ask: AskDay

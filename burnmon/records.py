@@ -7,11 +7,12 @@ where a price is unknown. Nothing here reads a clock, a file or a setting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct, field
 
 Confidence = Literal["official", "local_estimate", "experimental", "unknown"]
 """How a figure is known: stated by the vendor, derived here from local facts,
@@ -28,35 +29,7 @@ SessionState = Literal["burning", "waiting", "idle"]
 the agent asks, and the person is next; idle: nothing for a while."""
 
 
-class BurnmonError(Exception):
-    """Something a person can mend; its text names the file, key or flag.
-
-    BurnmonError
-    ├── ConfigError    a setting, environment variable or price file is wrong
-    ├── UsageError     a command line asks for something that does not exist
-    ├── LedgerError    the ledger cannot be opened, read or written
-    └── HistoryError   git or a repository cannot be read
-    """
-
-
-class ConfigError(BurnmonError):
-    """A setting is wrong; names the file and the key."""
-
-
-class UsageError(BurnmonError):
-    """A command line is wrong; names the flag and what it takes."""
-
-
-class LedgerError(BurnmonError):
-    """The ledger cannot be used; names its path and what to do."""
-
-
-class HistoryError(BurnmonError):
-    """A repository cannot be read; names its path, or git, and what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one or more requests, in the four classes that are priced apart."""
 
     input: int = 0
@@ -95,8 +68,7 @@ class Usage:
         return self.prompt + self.output
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What, besides model and tokens, decides the price of a request."""
 
     speed: str = ""
@@ -105,8 +77,7 @@ class Terms:
     """The vendor's word for a region with a surcharge (``us``); empty when none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One billed model call, as the ledger knows it after deduplication."""
 
     key: int
@@ -135,8 +106,7 @@ class Request:
     """Of the output, tokens of reasoning; None where the agent does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitReading:
+class LimitReading(Struct, frozen=True):
     """One official statement of how much of a window is used."""
 
     agent: str
@@ -156,8 +126,7 @@ class LimitReading:
     """When the same figure was last seen stated again; ``None`` if it never was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credits:
+class Credits(Struct, frozen=True):
     """What work beyond a plan's limits came to this month, as the vendor states it.
 
     No window: the vendor bills it by the month and does not say when that ends.
@@ -173,8 +142,7 @@ class Credits:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """The distribution of a window's use at its reset, as seen from one instant."""
 
     p10: float
@@ -234,8 +202,7 @@ class ExtraUsage(NamedTuple):
     """List price of what was spent since; None where a request has no price."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A span over which a limit counts, at one ``now``."""
 
     agent: str
@@ -287,8 +254,7 @@ class Window:
         return min(1.0, max(0.0, 1.0 - left))
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One conversation, as its newest lines describe it."""
 
     agent: str
@@ -334,8 +300,7 @@ class Mark(NamedTuple):
     """A few words or a number from the agent; never a prompt or code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(Struct, frozen=True):
     """A line of an agent's own registry of running sessions."""
 
     agent: str
@@ -387,8 +352,7 @@ EXTRA = 2
 """Work stated beside a request whose billing is not known; shown, never added."""
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(Struct):
     """What a file says of its session, the last line winning; kept between reads.
 
     The ledger stores it with the byte offset, so reading goes on where it stopped.
@@ -418,8 +382,7 @@ class Trail:
     """What only the agent's own reader needs to remember; JSON-shaped."""
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What a stretch of lines states; the product of an agent's ``read``."""
 
     sightings: list[Sighting] = field(default_factory=list)

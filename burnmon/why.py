@@ -8,11 +8,12 @@ may overlap, and are never added up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from burnmon.day import Reading, Refused
 from burnmon.text import money
@@ -84,8 +85,7 @@ other; refused: calls that the person refused or interrupted; abandoned: edits o
 nothing is left, in a file or a commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One thing that made a session dear."""
 
     kind: Kind
@@ -102,8 +102,7 @@ class Cause:
     """Numbers of the turns it happened in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What the person said, and all that followed until they spoke again."""
 
     number: int
@@ -150,8 +149,7 @@ class EditFigures(NamedTuple):
 NO_EDITS = EditFigures()
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Struct, frozen=True):
     """One session, or one day, explained."""
 
     agent: str

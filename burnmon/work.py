@@ -7,9 +7,10 @@ lines are kept; a line's text is in no record.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct, field
 
 from burnmon.records import Mark
 
@@ -90,8 +91,7 @@ class ToolCall(NamedTuple):
     subagent: str
 
 
-@dataclass(slots=True)
-class WorkTrail:
+class WorkTrail(Struct):
     """What a file says of its session while it is read for work; kept between reads."""
 
     session_id: str = ""
@@ -105,8 +105,7 @@ class WorkTrail:
     """What only the agent's own reader needs to remember; JSON-shaped."""
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """What a stretch of lines states of work; the product of an agent's ``work``."""
 
     edits: list[Edit] = field(default_factory=list)

@@ -6,10 +6,11 @@ a screen must not get wrong.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from burnmon.day import Asked, CommitRow, Day, Evidence, Group, Rest, Spent
 from burnmon.live.snapshot import (

@@ -26,9 +26,10 @@ from burnmon.agents import AGENTS, claude_edits, scripts, shell
 from burnmon.agents.lines import MAX_TOKENS, program
 from burnmon.cli import backtest, called, check, hook, prices, statusline
 from burnmon.cli import status as status_command
+from burnmon.errors import BurnmonError
 from burnmon.live import alert_log, asking, polling, registry, status
 from burnmon.live.sweep import open_session
-from burnmon.records import BurnmonError, Facts, Trail, Usage
+from burnmon.records import Facts, Trail, Usage
 from burnmon.shipped import commit_text, patches, reflogs
 from burnmon.usage import pricing
 from burnmon.usage.backtest import replay

@@ -6,12 +6,12 @@ import json
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from example import NOW
+from msgspec.structs import replace
 
 from burnmon.live import alert_log
 from burnmon.live.alert_log import AlertLog, document, locked, note, read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,6 +11,7 @@ import pytest
 from example import NOW, minutes
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.alert_settings import Alerts
 from burnmon.budget_settings import Budget

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import homes
 import pytest
 from homes import ANSWER_FIVE_HOUR, ANSWER_WEEK, answer, cached
+from msgspec.structs import replace
 
 from burnmon import config
 from burnmon.agents import answers

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from histories import EVERY, LENGTH, even, evens, one_series, start, window
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.records import Forecast, LimitReading
 from burnmon.usage.backtest import (

@@ -19,7 +19,8 @@ from burnmon import cli, config
 from burnmon.cli import backtest as command
 from burnmon.cli import parser
 from burnmon.config import Settings
-from burnmon.records import LimitReading, UsageError
+from burnmon.errors import UsageError
+from burnmon.records import LimitReading
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
 STEEP = window(10, [(n / 50, round(n / 30, 2)) for n in range(31)])

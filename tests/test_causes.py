@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
 from test_breakdown import NOON, RATE, rate, read, request
 
 from burnmon.records import Mark, Request, Terms, Usage

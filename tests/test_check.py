@@ -27,7 +27,7 @@ from burnmon import cli, config
 from burnmon.cli import check, limits
 from burnmon.cli.commands import COMMANDS
 from burnmon.config import Settings
-from burnmon.records import UsageError
+from burnmon.errors import UsageError
 from burnmon.usage.ledger import Ledger
 
 

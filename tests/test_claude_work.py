@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from homes import Line, at, line, packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from works import CALL, CANARY, answers, asks, committed, edit, edited, patched
 
 from burnmon.agents.claude_work import work

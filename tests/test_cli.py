@@ -23,7 +23,7 @@ import burnmon
 from burnmon import cli, config
 from burnmon.cli import output, parser, prices, when
 from burnmon.cli.commands import COMMANDS, SHARED
-from burnmon.records import BurnmonError, UsageError
+from burnmon.errors import BurnmonError, UsageError
 from burnmon.usage import pricing
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)

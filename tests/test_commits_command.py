@@ -17,7 +17,7 @@ from burnmon import text
 from burnmon.cli import commits as command
 from burnmon.cli.commands import COMMANDS
 from burnmon.cli.output import digits
-from burnmon.records import UsageError
+from burnmon.errors import UsageError
 
 T = BEGIN + 3600
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)

@@ -15,7 +15,7 @@ from burnmon import config, places
 from burnmon.alert_settings import Alerts
 from burnmon.budget_settings import Budget
 from burnmon.config import Settings
-from burnmon.records import ConfigError
+from burnmon.errors import ConfigError
 
 REPOSITORY = Path(config.__file__).parent.parent
 

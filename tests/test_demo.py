@@ -7,13 +7,13 @@ import socket
 import sys
 import threading
 import tomllib
-from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from burnmon import alert_settings, demo
 from burnmon.cli.commands import COMMANDS

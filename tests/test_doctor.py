@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import homes
 import pytest
+from msgspec.structs import replace
 
 from burnmon import cli, config
 from burnmon.cli import checkup

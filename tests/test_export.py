@@ -21,7 +21,7 @@ from burnmon import cli, config
 from burnmon.cli import export as command
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Settings
-from burnmon.records import BurnmonError, UsageError
+from burnmon.errors import BurnmonError, UsageError
 from burnmon.usage import pricing
 from burnmon.usage.report import Question
 

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,17 +17,19 @@ from pathlib import Path
 import homes
 import pytest
 from homes import assistant, at, prompt, sidechain
+from msgspec.structs import replace
 
 from burnmon import config
 from burnmon.budget_settings import Budget
 from burnmon.config import Root, Settings
+from burnmon.errors import LedgerError
 from burnmon.live import engine, feeder, keeping
 from burnmon.live.engine import Engine, peek
 from burnmon.live.feeder import Feeder
 from burnmon.live.keeping import open_ledger
 from burnmon.live.snapshot import Held, Snapshot
 from burnmon.live.watching import Watch
-from burnmon.records import BUDGET, LedgerError
+from burnmon.records import BUDGET
 from burnmon.usage.experience import Experience, to_text
 from burnmon.usage.ledger import Ledger
 

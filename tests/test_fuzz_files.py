@@ -23,8 +23,8 @@ from burnmon import cli, files
 from burnmon.cli import called, hook, recording
 from burnmon.cli.hook import answered
 from burnmon.config import load
+from burnmon.errors import ConfigError
 from burnmon.live import alert_log, polling, registry, status
-from burnmon.records import ConfigError
 from burnmon.shipped import repositories
 from burnmon.usage import pricing
 

@@ -30,8 +30,9 @@ from burnmon.agents.lines import LONGEST_DAMAGED, MOST_GLUED, program
 from burnmon.cli import backtest, called, wiring
 from burnmon.config import load
 from burnmon.day import day_named
+from burnmon.errors import BurnmonError, ConfigError, UsageError
 from burnmon.live import alert_log, registry, sweep
-from burnmon.records import BurnmonError, ConfigError, Facts, UsageError
+from burnmon.records import Facts
 from burnmon.shipped.commit_text import header
 from burnmon.shipped.reflogs import entries
 from burnmon.text import short_model

@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +19,13 @@ import pytest
 import repos
 import sessions
 from inputs import NAMEABLE
+from msgspec.structs import replace
 
 from burnmon import cli, frame
 from burnmon.cli.export import cell
 from burnmon.config import load
 from burnmon.day import GROUPS, CommitRow, Rest
+from burnmon.errors import UsageError
 from burnmon.frame.day_view import DayScene, rows_of
 from burnmon.frame.evidence import evidence
 from burnmon.frame.explain import copied, explained
@@ -36,7 +37,6 @@ from burnmon.frame.why_view import WhyScene
 from burnmon.live import engine
 from burnmon.live.explaining import Explaining
 from burnmon.live.shipping import Shipping
-from burnmon.records import UsageError
 from burnmon.usage import pricing
 
 AT = repos.BEGIN

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.snapshot import Health, LimitRow, Snapshot
@@ -34,7 +34,7 @@ def ago(minutes: float) -> datetime:
 def request(minutes: float, key: int = 0, **more: object) -> Request:
     """A request of a dollar."""
     made = Request(key or int(minutes * 60), "claude", "S1", ago(minutes), OPUS, DOLLAR)
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the request
+    return replace(made, **more)
 
 
 def session(name: str = "S1", account: str = "") -> Session:

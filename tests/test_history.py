@@ -24,7 +24,7 @@ from repos import (
     subjects,
 )
 
-from burnmon.records import HistoryError
+from burnmon.errors import HistoryError
 from burnmon.shipped.commits import FilePatch
 from burnmon.shipped.history import Histories, position, repository_of
 from burnmon.work import fingerprints

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from repos import Repo, code, history, subjects
 
-from burnmon.records import HistoryError
+from burnmon.errors import HistoryError
 from burnmon.shipped import git
 from burnmon.shipped.history import position, repository_of
 

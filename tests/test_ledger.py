@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count as counting
 from pathlib import Path
@@ -21,9 +20,11 @@ import homes
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from burnmon.errors import LedgerError
 from burnmon.live.sweep import Sweep
-from burnmon.records import COUNTED, EXTRA, REPLAYED, LedgerError
+from burnmon.records import COUNTED, EXTRA, REPLAYED
 from burnmon.usage.copies import Held, join
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.schema import MIGRATIONS, connect, lock, transaction

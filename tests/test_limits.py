@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.records import Forecast, LimitReading, Window
 from burnmon.usage.limits import (
@@ -50,7 +50,7 @@ def reading(
     made = LimitReading(
         "claude", "", kind, minutes, percent / 100, reset, at(seen), "statusline"
     )
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the reading
+    return replace(made, **more)
 
 
 def codex(

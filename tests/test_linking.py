@@ -22,7 +22,7 @@ from sessions import (
     tiers,
 )
 
-from burnmon.records import HistoryError
+from burnmon.errors import HistoryError
 from burnmon.shipped.repositories import repository_of
 
 T = BEGIN + 3600

@@ -24,8 +24,8 @@ from burnmon import cli, config, text
 from burnmon.cli import live as command
 from burnmon.cli.catchup import INTERVAL, PATIENCE, Progress
 from burnmon.config import Settings
+from burnmon.errors import UsageError
 from burnmon.frame.segments import Segment
-from burnmon.records import UsageError
 from burnmon.tui.app import BurnApp
 from burnmon.usage.ledger import Ledger
 

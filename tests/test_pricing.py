@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burnmon.records import BurnmonError, ConfigError, Terms, Usage
+from burnmon.errors import BurnmonError, ConfigError
+from burnmon.records import Terms, Usage
 from burnmon.usage.pricing import SHIPPED, URL, Price, PriceTable, load, refresh
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)

@@ -20,15 +20,8 @@ from burnmon import cli, config, text
 from burnmon.cli import report as command
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Settings
-from burnmon.records import (
-    COUNTED,
-    EXTRA,
-    Facts,
-    LedgerError,
-    Request,
-    Sighting,
-    UsageError,
-)
+from burnmon.errors import LedgerError, UsageError
+from burnmon.records import COUNTED, EXTRA, Facts, Request, Sighting
 from burnmon.usage import pricing
 from burnmon.usage.ledger import FileState, Ledger
 from burnmon.usage.pricing import PriceTable

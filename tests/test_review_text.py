@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import resource
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import example
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.cli.output import print_document
 from burnmon.cli.review import document, lines, markdown, written

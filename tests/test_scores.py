@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import fmean
 
@@ -12,6 +11,7 @@ import pytest
 from histories import LENGTH, even, evens, one_series, start, window
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.records import Forecast, LimitReading
 from burnmon.usage.backtest import Retold, checkpoints

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import example
 import pytest
+from msgspec.structs import replace
 
 from burnmon.day import Reading, Refused
 from burnmon.frame.plan import LOW

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 import example
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import HelpPanel
 

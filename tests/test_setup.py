@@ -18,7 +18,7 @@ from test_hook import CALL, REPOSITORY, message, window
 
 from burnmon import config
 from burnmon.cli import setup, wiring
-from burnmon.records import BurnmonError, ConfigError, UsageError
+from burnmon.errors import BurnmonError, ConfigError, UsageError
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
 LATER = datetime(2026, 11, 17, 13, 33, tzinfo=UTC)

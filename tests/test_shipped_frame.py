@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ import example
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from burnmon.day import Day, Reading, Refused, Spent, day_named, in_cents
 from burnmon.frame.day_view import (
@@ -34,7 +34,7 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202efix\u2066: 漢字\t\n|`<b>"
 
 def scene(day: Day | None = None, **other: object) -> DayScene:
     """The example's day in front of somebody."""
-    return replace(DayScene(TODAY, day or example.day()), **other)  # type: ignore[arg-type]  # fields of the scene
+    return replace(DayScene(TODAY, day or example.day()), **other)
 
 
 def drawn(shown: DayScene, width: int, height: int) -> list[str]:

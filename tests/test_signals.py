@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import example
 import pytest
 from example import NOW
+from msgspec.structs import replace
 
 from burnmon.live.snapshot import Alert, Snapshot
 from burnmon.tui.app import BurnApp

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from burnmon.cli.status import fields, filled
+from burnmon.errors import UsageError
 from burnmon.live import status
-from burnmon.records import BUDGET, UsageError
+from burnmon.records import BUDGET
 from burnmon.text import cells
 
 JSON = st.recursive(

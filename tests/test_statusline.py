@@ -465,4 +465,4 @@ def test_status_loads_little(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     state = {"generated_at": NOW.isoformat(), "pid": 0, "windows": []}
     (directory / "state.json").write_text(json.dumps(state))
-    assert not loaded(tmp_path, "status") & (set(FORBIDDEN) - {"dataclasses"})
+    assert not loaded(tmp_path, "status") & {*FORBIDDEN, "typing"}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
+import msgspec
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.live.session_rows import MOST_SESSIONS, SHOWN, WAITS
 from burnmon.live.snapshot import Chart, Health, SessionRow, Snapshot
@@ -37,7 +38,7 @@ def ago(minutes: float) -> datetime:
 def request(key: int, minutes: float = 1, **more: object) -> Request:
     """A request of some minutes ago, with usual tokens unless told otherwise."""
     made = Request(key, "claude", "S1", ago(minutes), OPUS, TOKENS)
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the request
+    return replace(made, **more)
 
 
 def session(name: str = "S1", minutes: float = 1, **more: object) -> Session:
@@ -53,7 +54,7 @@ def session(name: str = "S1", minutes: float = 1, **more: object) -> Session:
         doing_at=ago(minutes),
         turn="agent",
     )
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the session
+    return replace(made, **more)
 
 
 def alive(status: str, minutes: float) -> dict[str, Alive]:
@@ -75,7 +76,7 @@ def reading(
         ago(minutes),
         "statusline",
     )
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the reading
+    return replace(made, **more)
 
 
 def known(
@@ -94,7 +95,7 @@ def known(
         (),
         "UTC",
     )
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of what is known
+    return replace(made, **more)
 
 
 def taken(
@@ -537,9 +538,9 @@ def strings(value: object) -> Iterator[str]:
     elif isinstance(value, tuple | list):
         for each in value:
             yield from strings(each)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from strings(getattr(value, field.name))
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from strings(getattr(value, name))
 
 
 def test_text_from_files_is_plain() -> None:
@@ -588,9 +589,9 @@ def test_order_of_inputs_leaves_no_trace() -> None:
         assert _equal(again) == _equal(first)
 
 
-def _equal(snapshot: Snapshot) -> dict[str, object]:
+def _equal(snapshot: Snapshot) -> object:
     """A snapshot as a value that compares by what it holds."""
-    return dataclasses.asdict(snapshot)
+    return msgspec.to_builtins(snapshot)
 
 
 def test_terms_decide_what_a_cold_cache_costs() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import Spend
@@ -33,7 +33,7 @@ def request(
 ) -> Request:
     """A request with usual tokens, unless told otherwise."""
     made = Request(key, "claude", session, at, OPUS, TOKENS)
-    return replace(made, **more)  # type: ignore[arg-type]  # fields of the request
+    return replace(made, **more)
 
 
 def tally(*requests: Request) -> Tally:

@@ -13,7 +13,6 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ import example
 import homes
 import pytest
 from example import NOW
+from msgspec.structs import replace
 
 import burnmon
 from burnmon import config
@@ -48,7 +48,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def rules(settings: Settings, **given: object) -> Settings:
     """The settings with other alerts."""
-    return replace(settings, alerts=replace(Alerts(), **given))  # type: ignore[arg-type]  # fields of the alerts
+    return replace(settings, alerts=replace(Alerts(), **given))
 
 
 def alerting(now: datetime = NOW) -> Snapshot:

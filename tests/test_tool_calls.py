@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from homes import AGENT, S1, Line, codex, meta, packed, rollout, sidechain, text
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from works import CANARY, A, answers, asks, edit, family, gathered, patched, prompt
 
 from burnmon.agents import claude_work, codex_work

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import example
 import pytest
+from msgspec.structs import replace
 from textual.color import Color
 from textual.events import Key, MouseScrollDown
 from textual.theme import BUILTIN_THEMES

@@ -32,8 +32,8 @@ from works import (
     rows,
 )
 
+from burnmon.errors import LedgerError
 from burnmon.live import gathering
-from burnmon.records import LedgerError
 from burnmon.usage.ledger import Ledger
 from burnmon.work import Edit, Work
 

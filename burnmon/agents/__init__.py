@@ -7,15 +7,15 @@ file's trail, and answers with facts; it opens nothing and knows no clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from burnmon.agents import answers, claude, claude_work, codex, codex_work, statusline
 from burnmon.records import Facts, Trail
 from burnmon.work import Work, WorkTrail
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Struct, frozen=True):
     """One coding tool, as far as its files are concerned."""
 
     name: str

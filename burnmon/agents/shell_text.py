@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from burnmon.agents.lines import LONGEST_TEXT
 from burnmon.text import base
@@ -44,8 +45,7 @@ class Heredoc(NamedTuple):
     lines: list[str]
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """A simple command, or a subshell, with what it stands in."""
 
     words: list[str] = field(default_factory=list)

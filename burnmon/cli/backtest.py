@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
-from burnmon.records import LimitReading, UsageError
+from burnmon.errors import UsageError
+from burnmon.records import LimitReading
 from burnmon.usage.alarms import Alarm, alarms
 from burnmon.usage.backtest import Retold, replay
 from burnmon.usage.scores import OURS, Tables
@@ -30,8 +32,7 @@ KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Replayed:
+class _Replayed(Struct, frozen=True):
     """One series of windows, forecast again."""
 
     series: Series

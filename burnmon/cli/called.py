@@ -15,12 +15,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from burnmon import files, places, text
+from burnmon import cli, files, places, text
 from burnmon.cli.recording import table, word
+from burnmon.live import status
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
 if TYPE_CHECKING:
     from typing import Any
+
+    from burnmon.live.status import State
 
 SAME_RESET = timedelta(minutes=10)
 """Two statements of a reset this close speak of the same window."""
@@ -67,6 +70,30 @@ def config_of(environ: Mapping[str, str], flag: str) -> Mapping[str, Any]:
         return tomllib.loads(files.content(path).decode())
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def running(
+    flags: Mapping[str, Any], environ: Mapping[str, str], now: datetime
+) -> tuple[State, str] | None:
+    """The figures of a running burnmon, and the zone, where nothing is configured.
+
+    None where no burnmon runs, and where a flag, a variable or a config file has a
+    say: they are checked first, which takes as long as everything else.
+    """
+    stated = any(name in flags for name in cli.PLAIN_VALUED.values())
+    if stated or any(name.startswith("BURNMON_") for name in environ):
+        return None
+    if os.path.lexists(places.config_file(environ)):
+        return None
+    state = status.read_state(f"{places.state_dir(environ)}/state.json")
+    if state is None or not status.is_current(state, now):
+        return None
+    zone = places.zone_of_tz(environ.get("TZ", "")) or places.system_zone()
+    try:
+        text.local(now, zone)
+    except Exception:  # what is wrong with it is told by whoever checks it
+        return None
+    return state, zone
 
 
 def account_of(path: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> str:

@@ -12,6 +12,8 @@ from datetime import datetime
 from types import SimpleNamespace
 
 from burnmon import cli
+from burnmon.cli import called
+from burnmon.errors import UsageError
 from burnmon.live import status
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
@@ -66,10 +68,13 @@ def quick(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int
     found = plain_flags(argv, environ)
     if found is None:
         return None
-    from burnmon import config
-
     flags = ("agent", "chance", "used", "json", "hook")
     args = SimpleNamespace(**{name: found.get(name) for name in flags})
+    known = called.running(found, environ, now)
+    if known is not None and _tells(known[0], args.agent or ""):
+        return _answer(args, known[0], "running", now)
+    from burnmon import config
+
     return run(args, config.load(found, environ), now)
 
 
@@ -93,12 +98,17 @@ def run(args: Any, settings: Settings, now: datetime) -> int:
     """Answer by the exit code alone, or say what decided."""
     if args.hook:
         return _run_hook(args, settings, now)
-    is_near = nearness(args.chance, args.used)
     agent = args.agent or ""
     figures, source = _running(settings, now, agent), "running"
     if figures is None:
+        nearness(args.chance, args.used)  # refused before anything is read
         figures, source = _of_files(settings, now, agent), "files"
-    answer = judge(figures, agent, is_near, now)
+    return _answer(args, figures, source, now)
+
+
+def _answer(args: Any, figures: State, source: str, now: datetime) -> int:
+    agent = args.agent or ""
+    answer = judge(figures, agent, nearness(args.chance, args.used), now)
     if args.json:
         from burnmon.cli.output import print_document
 
@@ -135,8 +145,6 @@ def nearness(
     """
     for name, value in (("--chance", chance), ("--used", used)):
         if value is not None and not 1 <= value <= 100:
-            from burnmon.records import UsageError
-
             raise UsageError(f"{name} takes a percentage, 1 to 100, not {value}")
     if chance is None and used is None:
         return _is_near
@@ -227,7 +235,11 @@ def _running(settings: Settings, now: datetime, agent: str) -> State | None:
     state = status.read_state(settings.state_file)
     if state is None or not status.is_current(state, now):
         return None
-    return state if counted(state, agent) or _missing(state, agent) else None
+    return state if _tells(state, agent) else None
+
+
+def _tells(state: State, agent: str) -> bool:
+    return bool(counted(state, agent) or _missing(state, agent))
 
 
 def _of_files(settings: Settings, now: datetime, agent: str) -> State:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from burnmon.agents import AGENTS
 from burnmon.cli import wiring
 from burnmon.cli.catchup import caught_up
 from burnmon.config import Root, Settings
+from burnmon.errors import BurnmonError, LedgerError
 from burnmon.files import content
 from burnmon.live import polling, status
 from burnmon.live.alert_log import AlertLog, document
-from burnmon.records import BurnmonError, LedgerError
 from burnmon.usage import pricing, schema
 from burnmon.usage.ledger import FileState, Ledger
 from burnmon.usage.report import Question, report
@@ -33,8 +34,7 @@ MOST_FILES, MOST_ALERTS = 5, 10
 """Files named as the ones with the most skipped lines; the latest alerts shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceSeen:
+class PlaceSeen(Struct, frozen=True):
     """A directory that was looked into."""
 
     agent: str
@@ -52,8 +52,7 @@ class PlaceSeen:
     """Versions of the agent that wrote the files, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSeen:
+class LedgerSeen(Struct, frozen=True):
     """The ledger's file and what it holds."""
 
     path: str
@@ -72,8 +71,7 @@ class LedgerSeen:
     """Models without a price and their requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinesSeen:
+class LinesSeen(Struct, frozen=True):
     """Lines that no figure was made of, and why."""
 
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -86,8 +84,7 @@ class LinesSeen:
     """Paths that could not be read, with the system's reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSeen:
+class SourceSeen(Struct, frozen=True):
     """Where limits were stated."""
 
     agent: str
@@ -96,8 +93,7 @@ class SourceSeen:
     observed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class AskingSeen:
+class AskingSeen(Struct, frozen=True):
     """How asking Anthropic for one account's limits stands."""
 
     account: str
@@ -109,16 +105,14 @@ class AskingSeen:
     """Why it is not asked, or was not answered; empty if all is well."""
 
 
-@dataclass(frozen=True, slots=True)
-class PollingSeen:
+class PollingSeen(Struct, frozen=True):
     """Whether a live view asks Anthropic for limits, and of whom it ever did."""
 
     on: bool
     accounts: tuple[AskingSeen, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WiringSeen:
+class WiringSeen(Struct, frozen=True):
     """Claude Code's settings in one directory."""
 
     file: str
@@ -128,8 +122,7 @@ class WiringSeen:
     cleanup_days: int = CLEANUP_DAYS
 
 
-@dataclass(frozen=True, slots=True)
-class PricesSeen:
+class PricesSeen(Struct, frozen=True):
     """The price table in force."""
 
     source: str = ""
@@ -137,8 +130,7 @@ class PricesSeen:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsSeen:
+class AlertsSeen(Struct, frozen=True):
     """What the live view told lately, and how."""
 
     file: str
@@ -148,8 +140,7 @@ class AlertsSeen:
     """The latest ones as the log has them, oldest first, with their ``outcome``."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineSeen:
+class MachineSeen(Struct, frozen=True):
     """What the screen and the sweep stand on."""
 
     watch_limit: int | None
@@ -163,8 +154,7 @@ class MachineSeen:
     """When a running live view last wrote its state; None if there is none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkup:
+class Checkup(Struct, frozen=True, eq=False):
     """Everything that was seen."""
 
     places: tuple[PlaceSeen, ...]

@@ -20,6 +20,7 @@ from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.day import CommitRow, Evidence, Rest, Spent, in_cents, total
+from burnmon.errors import UsageError
 from burnmon.frame.shipped_cells import (
     STATE_WORDS,
     amount,
@@ -27,7 +28,6 @@ from burnmon.frame.shipped_cells import (
     unpriced,
 )
 from burnmon.live.shipping import FIRST, LAST, Shipping
-from burnmon.records import UsageError
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.reckoning import Reckoning
 from burnmon.shipped.repositories import repository_of

@@ -10,9 +10,11 @@ import os
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from burnmon import cli, text
 from burnmon.cli.checkup import Checkup, PlaceSeen, look
@@ -182,12 +184,15 @@ def _of_machine(seen: Checkup) -> Iterator[Finding]:
 
 def document(seen: Checkup, found: tuple[Finding, ...]) -> dict[str, Any]:
     """Everything as JSON fields."""
-    fields = _words(asdict(seen))
-    return {"findings": [each._asdict() for each in found], **fields}
+    return {"findings": [each._asdict() for each in found], **_words(seen)}
 
 
 def _words(value: Any) -> Any:
-    """Days as JSON knows them; what else there is, the document's writer knows."""
+    """Values and days as JSON knows them; the rest, the document's writer knows."""
+    if isinstance(value, Struct):
+        return _words(asdict(value))
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return [_words(each) for each in value]
     if isinstance(value, dict):
         return {key: _words(each) for key, each in value.items()}
     return str(value) if type(value) is date else value

@@ -25,7 +25,8 @@ from burnmon.cli.catchup import caught_up
 from burnmon.cli.output import SCHEMA_VERSION, instant
 from burnmon.cli.report import refuse_repository
 from burnmon.config import Settings
-from burnmon.records import BurnmonError, LimitReading, Request
+from burnmon.errors import BurnmonError
+from burnmon.records import LimitReading, Request
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable

@@ -16,6 +16,7 @@ from datetime import datetime
 from burnmon import cli, places, private, text
 from burnmon.cli import called, check
 from burnmon.cli.recording import config_dir_of, number, table, word
+from burnmon.errors import ConfigError, UsageError
 from burnmon.live import status
 
 TYPE_CHECKING = False  # typing itself takes longer to load than this module
@@ -64,8 +65,6 @@ def answered(
 
 def _complaint(error: Exception, message: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the person must mend, shown beside the prompt; else nothing."""
-    from burnmon.records import ConfigError, UsageError
-
     prompted = message.get("hook_event_name") == "UserPromptSubmit"
     if not prompted or not isinstance(error, ConfigError | UsageError):
         return {}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
@@ -37,8 +38,7 @@ LASTING = ("statusline", "usage endpoint")
 """Sources of Claude's limits that go on by themselves once they were set up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What is known of all limits."""
 
     windows: tuple[Window, ...]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnmon import cli
 from burnmon.config import Settings
-from burnmon.records import LedgerError, UsageError
+from burnmon.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

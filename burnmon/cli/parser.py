@@ -13,7 +13,7 @@ from burnmon import __version__
 from burnmon.cli.commands import COMMANDS, SHARED, Command, Flag
 from burnmon.config import environ_switch
 from burnmon.config_file import nearest
-from burnmon.records import ConfigError, UsageError
+from burnmon.errors import ConfigError, UsageError
 
 ABOUT = """\
 A live burn monitor for AI coding agents: what burns, and when a limit runs out.

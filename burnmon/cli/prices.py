@@ -11,7 +11,7 @@ from typing import Any
 from burnmon import cli
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
-from burnmon.records import UsageError
+from burnmon.errors import UsageError
 from burnmon.text import cells, pad, plain
 from burnmon.usage import pricing
 from burnmon.usage.pricing import Price, PriceTable

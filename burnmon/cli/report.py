@@ -10,15 +10,16 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from burnmon import cli, text
 from burnmon.cli.catchup import Progress, caught_up, gathered
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
-from burnmon.records import UsageError
+from burnmon.errors import UsageError
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable
@@ -30,8 +31,7 @@ LEAST_KEY = 24
 """Cells that a key gets at least, if it needs them, before a column is left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Everything a report says."""
 
     question: Question

@@ -27,10 +27,10 @@ from burnmon.cli.commits import (
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
 from burnmon.day import DAY_TAKES, CommitRow, Day, Group, Spent, day_named
+from burnmon.errors import UsageError
 from burnmon.frame.markdown import markdown
 from burnmon.frame.segments import to_text
 from burnmon.frame.shipped import page
-from burnmon.records import UsageError
 
 __all__ = ["document", "lines", "markdown", "run", "written"]
 

@@ -13,17 +13,19 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon import cli, private
 from burnmon.cli import wiring
 from burnmon.cli.output import print_document
 from burnmon.config import Settings
+from burnmon.errors import BurnmonError, ConfigError, UsageError
 from burnmon.files import content
-from burnmon.records import BurnmonError, ConfigError, UsageError
 from burnmon.text import plain
 
 _NAMES = {"claude": "Claude Code", "tmux": "tmux", "hook": "Claude Code's hook"}
@@ -33,8 +35,7 @@ OFFER = "tells Claude to wrap up in time; made when named: burnmon setup hook --
 _DONE = {"add": "added", "pipe": "put in front", "remove": "taken out"}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What is to be done to one file, or why nothing is."""
 
     target: str

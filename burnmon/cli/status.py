@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from burnmon import cli, text
+from burnmon.cli import called
+from burnmon.errors import UsageError
 from burnmon.live import status
 
+TYPE_CHECKING = False  # typing itself takes longer to load than this module
 if TYPE_CHECKING:
+    from typing import Any
+
     from burnmon.config import Settings
+    from burnmon.live.status import State
 
 DEFAULT_WIDTH = 80
 
@@ -30,19 +35,29 @@ def quick(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int
     width = str(found.get("width", DEFAULT_WIDTH))
     if not (width.isascii() and width.isdigit()) or "" in found.values():
         return None
-    from burnmon import config
-
     args = SimpleNamespace(
         width=int(width),
         format=found.get("format"),
         json="json" in found,
     )
+    known = called.running(found, environ, now)
+    if known is not None:
+        state, zone = known
+        return _show(args, state, "running", now, zone)
+    from burnmon import config
+
     return run(args, config.load(found, environ), now)
 
 
 def run(args: Any, settings: Settings, now: datetime) -> int:
     """Print the line, the filled template or the document."""
     state, source = _figures(settings, now)
+    return _show(args, state, source, now, settings.zone)
+
+
+def _show(
+    args: Any, state: State | None, source: str | None, now: datetime, zone: str
+) -> int:
     if args.json:
         from burnmon.cli.output import print_document
 
@@ -52,11 +67,11 @@ def run(args: Any, settings: Settings, now: datetime) -> int:
         return cli.OK
     width = DEFAULT_WIDTH if args.width is None else args.width
     if args.format:
-        answer = filled(args.format, fields(state or {}, width, now, settings.zone))
+        answer = filled(args.format, fields(state or {}, width, now, zone))
     elif state is None:
         answer = text.fit("no data yet", width)
     else:
-        answer = status.status_line(state, width, now, settings.zone)
+        answer = status.status_line(state, width, now, zone)
     print(answer)
     return cli.OK
 
@@ -105,7 +120,7 @@ def filled(template: str, known: Mapping[str, str]) -> str:
             value = "" if name is None else _field(name, known)
             words.append(literal + format(value, layout or ""))
     except ValueError as error:
-        _refuse(f"--format {template!r}: {error}")
+        raise UsageError(f"--format {template!r}: {error}") from None
     return "".join(words)
 
 
@@ -114,19 +129,13 @@ def _field(name: str, known: Mapping[str, str]) -> str:
         from burnmon.config_file import nearest
 
         close = nearest(name, list(known))
-        _refuse(f"--format: no field {name!r}; known: {', '.join(known)}{close}")
+        raise UsageError(
+            f"--format: no field {name!r}; known: {', '.join(known)}{close}"
+        )
     return known[name]
 
 
-def _refuse(message: str) -> NoReturn:
-    from burnmon.records import UsageError
-
-    raise UsageError(message)
-
-
-def _figures(
-    settings: Settings, now: datetime
-) -> tuple[Mapping[str, Any] | None, str | None]:
+def _figures(settings: Settings, now: datetime) -> tuple[State | None, str | None]:
     """The newest figures and where they are from; None where there are none."""
     state = status.read_state(settings.state_file)
     if state is not None and status.is_current(state, now):

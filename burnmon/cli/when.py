@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from burnmon.day import day_named
-from burnmon.records import UsageError
+from burnmon.errors import UsageError
 
 _AGE = re.compile(r"(\d{1,5})([hdw])", re.ASCII)
 _UNITS = {

@@ -7,21 +7,22 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from burnmon import cli
 from burnmon.cli.catchup import Progress, gathered
 from burnmon.cli.output import print_document
 from burnmon.cli.review import day_asked
 from burnmon.config import Settings
+from burnmon.errors import UsageError
 from burnmon.frame.segments import to_text
 from burnmon.frame.session import page
 from burnmon.live.abandoning import span_of, with_abandoned
 from burnmon.live.explaining import Explaining
 from burnmon.live.shipping import Shipping
-from burnmon.records import UsageError
 from burnmon.shipped.review import bounds
 from burnmon.text import plain, share, short_model, tokens
 from burnmon.usage import pricing

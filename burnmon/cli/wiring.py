@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from burnmon.records import ConfigError
+from burnmon.errors import ConfigError
 
 BEGIN = "# >>> burnmon >>>"
 END = "# <<< burnmon <<<"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
+
+from msgspec.structs import replace
 
 from burnmon.day import DAY_TAKES, PostDay, Refused, day_named
 from burnmon.demo import day

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha1
+
+from msgspec import Struct
 
 from burnmon.day import Grade, Reason, State
 from burnmon.demo import script
@@ -23,8 +24,7 @@ from burnmon.demo.script import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A commit, as the script has it."""
 
     part: Part
@@ -50,8 +50,7 @@ class Made:
         return script.instant(self.clock, self.part.days_ago)
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """Money that no commit claims, up to a time of the day."""
 
     part: Part

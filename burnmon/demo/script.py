@@ -6,12 +6,13 @@ times are those of a wall clock in Berlin; ``START`` is where the live demo sets
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from burnmon.budget_settings import Budget
 from burnmon.usage.usual import Usual
@@ -49,8 +50,7 @@ class Stint(NamedTuple):
     subagents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One session of the day."""
 
     project: str
@@ -249,8 +249,7 @@ USUAL = Usual(Decimal("4.10"), 14, 5, "Tuesday afternoon")
 """What an hour like this comes to; the weeks before are not recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Struct, frozen=True):
     """A window whose use the vendor states with every answer of the agent."""
 
     agent: str

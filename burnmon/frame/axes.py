@@ -6,9 +6,10 @@ limit takes a row that the steps below it divide evenly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from math import floor, log10
+
+from msgspec import Struct
 
 from burnmon.live.snapshot import Chart
 
@@ -21,8 +22,7 @@ _LEAST_STEP = 0.01
 """Dollars between two labels at least: a label has room for cents."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axes:
+class Axes(Struct, frozen=True):
     """The scale of a chart on a grid of ``columns`` × ``rows`` cells."""
 
     chart: Chart

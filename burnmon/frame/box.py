@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
 
@@ -10,8 +10,7 @@ SIDES_FROM = 70
 """Columns from which a box has sides; below, every cell is needed for figures."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """What the rule above a pane says."""
 
     digit: str

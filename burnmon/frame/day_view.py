@@ -6,9 +6,11 @@ they are, so that a selection survives a newer day of the same date.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.day import (
     GROUPS,
@@ -25,8 +27,7 @@ from burnmon.frame.view import position
 Row = CommitRow | Rest
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DayScene:
+class DayScene(Struct, frozen=True, eq=False):
     """All that the picture of a day is made of, besides its size."""
 
     today: date

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+
+from msgspec import Struct
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
 from burnmon.frame.burn import NARROW
@@ -37,8 +38,7 @@ _LEAST = 0.0005
 """The smallest share that is shown as one that was added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """Which columns a row has beside label, bar and share, and how wide; 0 is none."""
 
     resets: int = 0

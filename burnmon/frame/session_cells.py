@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.frame.graph import sparkline
 from burnmon.frame.segments import Segment
@@ -26,13 +28,18 @@ class Place(NamedTuple):
     """Cells there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True, eq=False):
     """An instant as a row sees it; equal to another one that reads the same."""
 
-    now: datetime = field(compare=False)
+    now: datetime
     spans: tuple[int, ...]
     """What the row counts from or to, in seconds; from a minute on, full minutes."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moment) and self.spans == other.spans
+
+    def __hash__(self) -> int:
+        return hash(self.spans)
 
 
 def moment_of(row: SessionRow, now: datetime) -> Moment:
@@ -50,8 +57,7 @@ def moment_of(row: SessionRow, now: datetime) -> Moment:
 Cell = Callable[[SessionRow, Place], Segment]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of the table."""
 
     name: str

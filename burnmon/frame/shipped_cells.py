@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from burnmon.day import CommitRow, Day, Rest, Spent
 from burnmon.frame.segments import Line, Segment
@@ -60,8 +61,7 @@ def tokens_beside(spent: Spent) -> str:
 Cell = Callable[[CommitRow, Decimal, Day], Segment]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of the commits."""
 
     width: int

@@ -8,10 +8,12 @@ snapshot, order, filter and size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.live.snapshot import (
     Chart,
@@ -37,8 +39,7 @@ ORDERS: dict[str, Callable[[SessionRow], Any]] = {
 FIRST_ORDER = next(iter(ORDERS))
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The choices of one person in front of one screen."""
 
     pane: str = ""
@@ -62,8 +63,7 @@ class View:
     """``now`` of the snapshot that is held still; None while the screen is live."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class Scene(Struct, frozen=True, eq=False):
     """All that a picture is made of, besides its size."""
 
     snapshot: Snapshot

@@ -5,16 +5,17 @@ A turn is remembered by its number, so that a selection survives newer explanati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.day import Reading, Refused, in_cents
 from burnmon.frame.view import position
 from burnmon.why import Turn, Why, WhyAnswer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WhyScene:
+class WhyScene(Struct, frozen=True, eq=False):
     """All that the picture of a session explained is made of, besides its size."""
 
     why: Why | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+
+from msgspec.structs import replace
 
 from burnmon.shipped.allocation import Charge
 from burnmon.text import counted, money

@@ -7,10 +7,12 @@ it only a higher step is told again. So nothing that flickers repeats itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.alert_settings import Alerts
@@ -272,8 +274,7 @@ def _runaways(snapshot: Snapshot, rules: Alerts) -> Iterator[Alert]:
         yield each.alert(snapshot.now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pace:
+class _Pace(Struct, frozen=True):
     """A burn rate beside what is usual, of a session or of everything."""
 
     row: SessionRow | None

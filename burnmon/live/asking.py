@@ -7,9 +7,10 @@ too often is answered with refusals that last, so every doubt is decided for wai
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 EVERY = timedelta(minutes=5)
 """The shortest time between two questions about one account."""
@@ -25,17 +26,18 @@ SCOPE = "user:profile"
 """What a token must be good for; those of ``claude setup-token`` are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """What Claude Code keeps to speak for its person; the token is never shown."""
 
-    token: str = field(repr=False)
+    token: str
     expires_at: datetime | None
     scopes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Credential(expires_at={self.expires_at!r}, scopes={self.scopes!r})"
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+
+class Answer(Struct, frozen=True):
     """What one question led to."""
 
     utilization: dict[str, Any] | None = None
@@ -46,8 +48,7 @@ class Answer:
     """How long the server wants to be left alone, where it says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """How asking about one account stands."""
 
     asked_at: datetime | None = None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from burnmon import text
 from burnmon.config import Root, Settings
+from burnmon.errors import LedgerError
 from burnmon.live.dearest import Dearest
 from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
@@ -25,15 +27,7 @@ from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
 from burnmon.live.tally import HORIZON, RECENT, Tally
-from burnmon.records import (
-    Alive,
-    LedgerError,
-    LimitReading,
-    Mark,
-    Session,
-    Trail,
-    Window,
-)
+from burnmon.records import Alive, LimitReading, Mark, Session, Trail, Window
 from burnmon.usage import limits, pricing
 from burnmon.usage.backtest import learned
 from burnmon.usage.credits import ANSWERS, known_credits

@@ -9,16 +9,17 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.day import Refused
+from burnmon.errors import BurnmonError, HistoryError
 from burnmon.live.abandoning import span_of, with_abandoned
 from burnmon.live.explaining import Explaining
 from burnmon.live.shipping import Shipping
-from burnmon.records import BurnmonError, HistoryError
 from burnmon.shipped.allocation import Charge
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger

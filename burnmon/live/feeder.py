@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.config import Settings
+from burnmon.errors import BurnmonError, LedgerError
 from burnmon.live.engine import LAST_DAY, Engine
 from burnmon.live.explainer import Explainer
 from burnmon.live.keeping import Keeping
@@ -28,7 +30,6 @@ from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
-from burnmon.records import BurnmonError, LedgerError
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 

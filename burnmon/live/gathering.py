@@ -7,8 +7,9 @@ was told of a file's session by the ledger holds here too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from burnmon.agents import AGENTS
 from burnmon.live.sweep import open_session

@@ -6,9 +6,10 @@ Pure. The estimates themselves are made in ``usage.headroom``, for commands too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
 
 from burnmon import text
 from burnmon.live.kept import Kept
@@ -40,8 +41,7 @@ NOTHING = 1e-9
 """Dollars per minute that a rounding may leave of nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(Struct, frozen=True):
     """What the sessions of each account spent, at one ``now``."""
 
     tally: Tally

@@ -11,7 +11,7 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from burnmon.records import LedgerError
+from burnmon.errors import LedgerError
 from burnmon.usage.ledger import Ledger
 
 FIRST = timedelta(seconds=30)

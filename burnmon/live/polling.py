@@ -16,13 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from burnmon import private
 from burnmon.config import Settings
+from burnmon.errors import LedgerError
 from burnmon.files import content
 from burnmon.live.asking import (
     Answer,
@@ -33,7 +36,7 @@ from burnmon.live.asking import (
     obstacle,
     retry_after,
 )
-from burnmon.records import LedgerError, hashed
+from burnmon.records import hashed
 from burnmon.usage.schema import lock
 
 BASE = "https://api.anthropic.com"
@@ -53,8 +56,7 @@ LOOK_SECONDS = 10.0
 CREDENTIALS = ".credentials.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One Claude account and how asking about it stands."""
 
     label: str

@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.day import DAY_TAKES, CommitRow, Day, PostDay, Reading, Refused, day_named
+from burnmon.errors import BurnmonError
 from burnmon.live.shipping import LATELY, Shipping
 from burnmon.live.snapshot import CommitEvent
-from burnmon.records import BurnmonError
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.repositories import position
 from burnmon.usage import pricing

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from burnmon.config import Settings
 from burnmon.day import Day
+from burnmon.errors import HistoryError
 from burnmon.live.explaining import Explaining
-from burnmon.records import HistoryError, Mark, Request
+from burnmon.records import Mark, Request
 from burnmon.shipped.allocation import Charge
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.history import Histories
@@ -50,8 +53,7 @@ def unhurried(_name: str, _done: int, _whole: int) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(Struct, frozen=True):
     """What the ledger tells of a span, as it lies now: directories moved."""
 
     requests: Sequence[Request]

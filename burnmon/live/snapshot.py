@@ -6,17 +6,17 @@ pane that draws it has nothing left to compute. Big values compare by identity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from burnmon.day import Grade
 from burnmon.records import Credits, SessionState, Window
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """The prompt cache of one session."""
 
     warm_until: datetime
@@ -25,8 +25,7 @@ class Cache:
     """What the next turn costs more if the cache is cold by then; None: unpriced."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SessionRow:
+class SessionRow(Struct, frozen=True, eq=False):
     """One session, as a line of the Sessions pane; the same object while it says the
     same."""
 
@@ -70,8 +69,7 @@ class SessionRow:
     """How often it just made the same call, or failed, in a row; 0 if it did not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """How many of the last forecasts ended inside their band."""
 
     inside: int
@@ -83,8 +81,7 @@ class Held:
         return f"{self.inside / self.made * 100:.0f} %"
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRow:
+class LimitRow(Struct, frozen=True):
     """One window, as a line of the Limits pane."""
 
     window: Window
@@ -99,8 +96,7 @@ class LimitRow:
     """How the last forecasts of such windows held; None while none was judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class MissingLimit:
+class MissingLimit(Struct, frozen=True):
     """An agent that burns while none of its limits is known."""
 
     agent: str
@@ -110,8 +106,7 @@ class MissingLimit:
     """The one command that makes the limit known."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chart:
+class Chart(Struct, frozen=True, eq=False):
     """A burn-up: what was used so far, and where it is heading."""
 
     title: str
@@ -127,8 +122,7 @@ class Chart:
     """p10, p50, p90 at ``ends_at``; None when there is no forecast."""
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
+class Norm(Struct, frozen=True):
     """The person's own busy pace: what nine in ten of their active spans stay below."""
 
     together: Decimal
@@ -137,8 +131,7 @@ class Norm:
     """Dollars per minute of one session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Burn:
+class Burn(Struct, frozen=True):
     """The pace of everything together."""
 
     span: timedelta
@@ -173,8 +166,7 @@ class Compared(NamedTuple):
     """How many of one's own hours that rests on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something worth a line, once."""
 
     at: datetime
@@ -184,8 +176,7 @@ class Event:
     project: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitEvent:
+class CommitEvent(Struct, frozen=True):
     """A commit that sessions made, and what it cost."""
 
     at: datetime
@@ -202,8 +193,7 @@ class CommitEvent:
     branch: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """Something the person is told once, wherever they look."""
 
     at: datetime
@@ -240,8 +230,7 @@ class Alert:
         return f"{self.project}: {self.text}" if self.project else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """A first reading of history that is still under way."""
 
     files_done: int
@@ -252,8 +241,7 @@ class Scan:
     """Time left at the present speed; None until it can be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A directory that was looked into for session files."""
 
     agent: str
@@ -262,8 +250,7 @@ class Place:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """Whether the figures are what the files say right now."""
 
     last_line_at: datetime | None
@@ -277,8 +264,7 @@ class Health:
     """Another burnmon writes the ledger; this one follows it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
+class Snapshot(Struct, frozen=True, eq=False):
     """Everything to be shown, at one ``now``."""
 
     now: datetime

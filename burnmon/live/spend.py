@@ -7,16 +7,16 @@ comes and taken out when it leaves, so that a busy span costs no more than a qui
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
 
+from msgspec import Struct
+
 from burnmon.records import Request, Usage
 
 
-@dataclass(slots=True)
-class Spend:
+class Spend(Struct):
     """What some requests came to."""
 
     cost: Decimal = Decimal(0)

@@ -13,13 +13,15 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from heapq import nlargest
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.agents import AGENTS, Agent
 from burnmon.config import Root
@@ -50,8 +52,7 @@ Read = list[tuple[FileState, Facts]]
 """Facts of some files, each with the state its file is left in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A file that has bytes the ledger does not know yet."""
 
     agent: str

@@ -6,10 +6,12 @@ Pure: facts, sums and prices come in as values, words and figures go out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.live.answer import answer
@@ -64,8 +66,7 @@ REMEDY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a snapshot is taken from, besides the sums."""
 
     sessions: Mapping[str, Session]

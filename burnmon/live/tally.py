@@ -7,9 +7,10 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import Lately, Spend
@@ -34,8 +35,7 @@ BUSY = 0.9
 dearest span of ten days cost 1.5 to 2.3 times that."""
 
 
-@dataclass(slots=True)
-class SessionTally:
+class SessionTally(Struct):
     """One session's sums."""
 
     total: Spend = field(default_factory=Spend)
@@ -49,7 +49,7 @@ class SessionTally:
     """Sub-agent → instant of its newest request."""
     models: dict[str, int] = field(default_factory=dict)
     """Model → requests."""
-    version: int = field(default=0, compare=False)
+    version: int = 0
     """Another number after each change."""
 
 

@@ -15,7 +15,6 @@ import pickle
 import selectors
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any, NoReturn
 
@@ -133,9 +132,9 @@ def _cells(state: FileState, facts: Facts) -> tuple[Any, ...]:
     return _STATE(state), _TRAIL(state.trail), _COUNTS(facts)
 
 
-_STATE = attrgetter(*(each.name for each in fields(FileState) if each.name != "trail"))
-_TRAIL = attrgetter(*(each.name for each in fields(Trail)))
-_READING = attrgetter(*(each.name for each in fields(LimitReading)))
+_STATE = attrgetter(*(name for name in FileState.__struct_fields__ if name != "trail"))
+_TRAIL = attrgetter(*Trail.__struct_fields__)
+_READING = attrgetter(*LimitReading.__struct_fields__)
 _COUNTS = attrgetter("repeated", "lines", "skipped", "unknown")
 
 

@@ -7,8 +7,9 @@ kept, see ``work.fingerprints``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 Skipped = Literal["", "binary", "large", "generated", "missing"]
 """Why a file's lines are not known. binary: it has none; large: over one MiB;
@@ -84,8 +85,7 @@ class Change(NamedTuple):
     """Place among changes that the author made one upon the other in that second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A repository: one common git directory, however many work trees it has."""
 
     git_dir: str
@@ -102,8 +102,7 @@ class Repository:
     object_format: str = "sha1"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class History:
+class History(Struct, frozen=True, eq=False):
     """What a repository holds of the time since an instant."""
 
     repository: Repository

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from burnmon.records import HistoryError
+from burnmon.errors import HistoryError
 from burnmon.shipped.commits import Repository
 
 PATIENCE = 60.0

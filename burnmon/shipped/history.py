@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from burnmon.records import HistoryError
+from burnmon.errors import HistoryError
 from burnmon.shipped import graph, reflogs, repositories
 from burnmon.shipped.commit_text import header, target
 from burnmon.shipped.commits import (

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from burnmon.day import Grade
 from burnmon.shipped.commits import Change, Commit, History
@@ -40,8 +41,7 @@ MOST_FILES = 8
 """Files that the evidence names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One session made one change, or a part of it."""
 
     session_id: str
@@ -68,8 +68,7 @@ class Link:
         return "exact" if self.tier in ("proof", "bracket") else "likely"
 
 
-@dataclass(frozen=True, slots=True)
-class Worked:
+class Worked(Struct, frozen=True):
     """What is known of sessions that may have worked in a repository."""
 
     edits: Sequence[Edit]

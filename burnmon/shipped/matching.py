@@ -12,8 +12,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from burnmon.shipped.commits import Commit, FilePatch
 from burnmon.work import Edit
@@ -32,8 +33,7 @@ _Index = dict[str, dict[int, list[_Write]]]
 """Writes by a word about the file and by fingerprint, in order."""
 
 
-@dataclass(slots=True)
-class Match:
+class Match(Struct):
     """What one session and one change have in common."""
 
     added: int = 0
@@ -62,8 +62,7 @@ class Match:
     """Added lines: (place of the file in the change, fingerprint)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(Struct, frozen=True):
     """The matches of one change."""
 
     of: dict[str, Match]

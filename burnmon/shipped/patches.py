@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from burnmon.shipped.commits import FilePatch, Skipped
 from burnmon.work import fingerprints
@@ -69,8 +70,7 @@ class CommitPatch(NamedTuple):
     """Index into ``files``, and how the file is listed."""
 
 
-@dataclass(slots=True)
-class _Lines:
+class _Lines(Struct):
     """What the patch of one file is made of."""
 
     added: list[bytes] = field(default_factory=list)
@@ -80,8 +80,7 @@ class _Lines:
     """No hunk has changed anything else; a line that moved is not where it was."""
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """The commit that is being read."""
 
     sha: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from burnmon.day import CommitRow, Evidence, Grade, Reason, Rest, Spent, total
 from burnmon.records import Request
@@ -33,8 +34,7 @@ from burnmon.shipped.matching import base, numbers
 from burnmon.work import Edit
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """One repository with its links."""
 
     path: str
@@ -54,8 +54,7 @@ class About(NamedTuple):
     """Pull request the agent linked it with, ``#12``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is asked of the ledger, of git and of the disk."""
 
     repos: Sequence[Linked]

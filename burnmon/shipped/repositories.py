@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from burnmon.errors import HistoryError
 from burnmon.files import content
-from burnmon.records import HistoryError
 from burnmon.shipped import reflogs
 from burnmon.shipped.commits import Repository
 from burnmon.shipped.git import GitFailed, Objects, ask, objects_at

@@ -7,8 +7,9 @@ with its hysteresis, and compared with what came of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from burnmon.records import Forecast
 from burnmon.usage.backtest import Retold, foretold
@@ -21,8 +22,7 @@ UNLIKELY = 0.05
 """A window whose chances stayed below this was never near an alarm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Struct, frozen=True):
     """What was said of one past window that was full in the end, or was said to be."""
 
     place: int

@@ -7,12 +7,14 @@ list prices. A budget says when it is passed; it never says that an agent is sto
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.budget_settings import Budget
 from burnmon.records import BUDGET, Window
@@ -33,8 +35,7 @@ class Bill(Protocol):
     unpriced: int
 
 
-@dataclass(slots=True)
-class Quarter:
+class Quarter(Struct):
     """What the requests of a quarter of an hour came to."""
 
     cost: Decimal = Decimal(0)
@@ -45,8 +46,7 @@ Bills = Mapping[str, Mapping[int, Bill]]
 """By project, as the agent wrote it, and by quarter of an hour since the epoch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Where a period of the calendar begins and ends on a local clock."""
 
     starts_at: datetime

@@ -8,8 +8,9 @@ as far as the facts tell; they are part of the cost, and causes may overlap.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from burnmon.records import Request, Terms
 from burnmon.text import counted, short_model, tokens

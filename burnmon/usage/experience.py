@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.records import Forecast
 from burnmon.usage.forecast import UNJUDGED, Outlook, Standing
@@ -38,8 +40,7 @@ LAST = 100
 """Forecasts whose outcomes are remembered one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Experience:
+class Experience(Struct, frozen=True):
     """What the forecasts of one series of windows have taught so far."""
 
     judged_to: datetime | None = None

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import exp, log
 from operator import itemgetter, mul
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from burnmon.records import Forecast
 from burnmon.usage.course import DAY, HOUR, HOURS, Course, Steps
@@ -38,8 +39,7 @@ TELLS_WHEN = 0.1
 """Chance from which the instants of exhaustion are worth stating."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What one's own past errors taught; as it is here, nothing yet."""
 
     own: float = 0.5
@@ -63,8 +63,7 @@ class Possibility(NamedTuple):
     """Seconds until the limit, where it would be reached before the reset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """Everything that is thought possible at one instant, either opinion apart."""
 
     used: float

@@ -6,9 +6,11 @@ One place for the screen and the commands. Pure; what cannot be trusted stays No
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.records import Exchange, ExtraUsage, Headroom, Mark, Window
@@ -32,8 +34,7 @@ Owner = tuple[str, str]
 """Agent and account: whose spend fills a window."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Struct, frozen=True):
     """What the past says of each dollar and of each request."""
 
     exchanges: Mapping[Series, Exchange] = field(default_factory=dict)
@@ -108,8 +109,7 @@ def _turns(
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What one account of one agent spends, as of now."""
 
     spending: Spending

@@ -14,7 +14,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -22,12 +21,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from msgspec import Struct, field
+
+from burnmon.errors import BurnmonError, LedgerError
 from burnmon.records import (
     EXTRA,
     REPLAYED,
-    BurnmonError,
     Facts,
-    LedgerError,
     LimitReading,
     Mark,
     Request,
@@ -68,8 +68,7 @@ MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
 
 
-@dataclass(slots=True)
-class FileState:
+class FileState(Struct):
     """How far one file was read, and what it says of its session."""
 
     agent: str
@@ -105,8 +104,7 @@ class Change(NamedTuple):
     new: Request | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(Struct, frozen=True):
     """Requests that share a price and the asked-for keys, added up."""
 
     keys: tuple[Any, ...]
@@ -833,7 +831,7 @@ _FILE_COLUMNS = (
 _FIGURE = attrgetter(
     *("agent", "account", "kind", "window_minutes", "resets_at", "used", "source")
 )
-_TRAIL = tuple(each.name for each in fields(Trail))
+_TRAIL = Trail.__struct_fields__
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
 ORIGIN = CIRCUMSTANCE.index("origin")

@@ -7,8 +7,9 @@ empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from burnmon import text
 from burnmon.records import Forecast, LimitReading, Verdict, Window

@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from burnmon.errors import ConfigError
 from burnmon.files import content
-from burnmon.records import ConfigError
 
 CLASSES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 """The token classes that are priced apart: the fields of ``Usage``."""

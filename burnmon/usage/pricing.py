@@ -30,14 +30,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from burnmon import private
-from burnmon.records import BurnmonError, ConfigError, Request, Terms, Usage
+from burnmon.errors import BurnmonError, ConfigError
+from burnmon.records import Request, Terms, Usage
 from burnmon.usage import price_file
 from burnmon.usage.model_names import spellings
 from burnmon.usage.price_file import CLASSES, Aliases, Entry, Models, instant
@@ -63,8 +66,7 @@ _US_SURCHARGE = Decimal("1.1")
 _CLAUDE_SEARCH = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Exact prices of one request, or of many of the same class: USD per token."""
 
     input: Decimal
@@ -87,8 +89,7 @@ class Rate:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """One line of the table: what a model costs from an instant on, above a size."""
 
     model: str
@@ -132,8 +133,7 @@ _Band = tuple[datetime | None, tuple[tuple[int, Rate], ...]]
 """Start of a date band and its tiers, both newest or highest first."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PriceTable:
+class PriceTable(Struct, frozen=True, eq=False):
     """All prices at once; an immutable value apart from its memory of past answers.
 
     Requests may be priced as one sum when they share the model, the terms, the
@@ -148,12 +148,10 @@ class PriceTable:
     """Every prompt size, in tokens, above which some price changes; sorted."""
     changes: tuple[datetime, ...]
     """Every instant, aware UTC, at which some price changes; sorted."""
-    models: Models = field(repr=False)
+    models: Models
     """Dated prices by model, as the files spell them; ``rows`` is for reading."""
-    aliases: Aliases = field(repr=False)
-    _known: dict[tuple[str, str, str], tuple[_Band, ...]] = field(
-        default_factory=dict, repr=False
-    )
+    aliases: Aliases
+    _known: dict[tuple[str, str, str], tuple[_Band, ...]] = field(default_factory=dict)
 
     def rate(
         self, model: str, at: datetime, prompt_tokens: int, terms: Terms = STANDARD

@@ -8,12 +8,13 @@ the wall clock of a zone, by the time of the request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from burnmon.records import Request, Usage
 from burnmon.usage.ledger import Sum
@@ -23,8 +24,7 @@ QUARTER = 900
 """Seconds in the ledger's finest step; every zone's days begin on one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What some requests came to."""
 
     key: str
@@ -44,8 +44,7 @@ class Row:
     """Requests that ``cost`` leaves out because their model has no price."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Rows and what they add up to."""
 
     rows: tuple[Row, ...]
@@ -77,8 +76,7 @@ KINDS: dict[str, Kind] = {
 """Every way to cut a report of sums; times other than the day follow from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked of the ledger's sums."""
 
     by: str = "day"

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from burnmon import private, text
-from burnmon.records import LedgerError
+from burnmon.errors import LedgerError
 
 MIGRATIONS: tuple[str, ...] = (
     """

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from burnmon.records import Forecast
 from burnmon.usage.backtest import Retold
@@ -26,8 +27,7 @@ BINS = 5
 Band = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """How one method did."""
 
     points: int
@@ -42,8 +42,7 @@ class Score:
     """Mean squared error of the chance to reach the limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(Struct, frozen=True):
     """Forecasts of nearly the same chance, and how often it came so."""
 
     low: float

@@ -8,9 +8,11 @@ back. A later reset is a new window, even before the old one ended.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from burnmon.records import LimitReading
 
@@ -21,8 +23,7 @@ Series = tuple[str, str, str, int]
 """Agent, account, family and minutes: what a window and its successors share."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """One window's readings: all that was stated between a start and a reset."""
 
     resets_at: datetime

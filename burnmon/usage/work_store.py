@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from burnmon.records import Mark, Trail
 from burnmon.usage.adding import bounds
@@ -31,8 +33,7 @@ _OUTCOMES: tuple[Outcome, ...] = ("accepted", "rejected", "failed")
 _CAME: tuple[ToolOutcome, ...] = ("ok", "failed", "rejected", "interrupted")
 
 
-@dataclass(slots=True)
-class WorkFile:
+class WorkFile(Struct):
     """How far one file was read for work."""
 
     id: int
