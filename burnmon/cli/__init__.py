@@ -7,7 +7,8 @@ when the command is asked for, and the screen for the live view alone.
 Every command is ``run(args, settings, now) -> int``. ``args`` holds each flag of the
 command and the shared ones under the long name (``args.path_map``), None or False where
 not given; ``args.since`` and ``args.until`` are aware UTC instants or None, and
-``until`` is the first instant that no longer counts.
+``until`` is the first instant that no longer counts. ``args.shown`` are the lines that
+stand on the screen already.
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
         code = check.quick(argv[1:], environ, now)
         if code is not None:
             return code
+    if not called:
+        from burnmon.cli.opening import last_picture
+
+        with last_picture(argv, environ, now) as shown:
+            return _run_parsed(argv, environ, now, shown)
     return _run_parsed(argv, environ, now)
 
 
@@ -109,13 +115,19 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
     return "-h" in argv or "--help" in argv
 
 
-def _run_parsed(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
+def _run_parsed(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    now: datetime,
+    shown: Sequence[str] = (),
+) -> int:
     from importlib import import_module
 
     from burnmon.cli import parser, when
     from burnmon.cli.commands import COMMANDS
 
     args = parser.parse(argv, environ)
+    args.shown = shown
     if args.help or args.version:
         print(parser.help_text(args.command) if args.help else parser.version())
         return OK

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from burnmon import cli
+from burnmon.cli import opening
 from burnmon.config import Settings
 from burnmon.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from burnmon.day import AskDay
     from burnmon.frame import Line
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     Sources = tuple[Feed, AskDay, AskWhy | None]
     """Where a screen gets its snapshots, days and explanations from."""
 
-NO_SCREEN = ("dumb", "unknown")
-"""Names of terminals that would show the escape sequences instead of obeying them."""
 PATIENCE = 10.0
 """Seconds after a signal in which the screen may end by itself."""
 WRITER = "textual-output"
@@ -79,16 +78,25 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
                 "the live view needs a terminal; burnmon --once prints one frame"
             )
     terminal = os.environ.get("TERM")
-    if terminal in NO_SCREEN:
+    if terminal in opening.NO_SCREEN:
         raise UsageError(
             f"TERM={terminal} has no screen to draw on; burnmon --once prints one frame"
         )
     # The recorded day brings its own zone, unless one was asked for.
     zone = None if args.demo and not args.timezone else settings.zone
-    return _show(settings, _sources(args, settings), zone)
+    keep = None if args.demo else settings.state_dir
+    return _show(settings, _sources(args, settings), zone, args.shown, keep)
 
 
-def _show(settings: Settings, sources: Sources, zone: str | None) -> int:
+def _show(
+    settings: Settings,
+    sources: Sources,
+    zone: str | None,
+    shown: Sequence[str],
+    keep: Path | None,
+) -> int:
+    """``keep`` is the directory that the last picture is kept in."""
+    from burnmon import frame
     from burnmon.cli.review import written
     from burnmon.day import Days
     from burnmon.tui.app import BurnApp
@@ -105,12 +113,17 @@ def _show(settings: Settings, sources: Sources, zone: str | None) -> int:
         theme=theme,
         zone=zone,
         tmux=tmux,
+        shown=shown,
     )
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
     with _left_on_signals(app):
         app.run()
+    if keep is not None and app.scene is not None and app.scene.latest.scan is None:
+        latest = app.scene.latest
+        with suppress(OSError):  # it would only have been shown at the next start
+            opening.keep(keep, frame.once(latest, *app.size), latest.now)
     if app.fault is not None:
         raise app.fault
     return app.return_code or cli.OK

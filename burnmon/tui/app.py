@@ -7,7 +7,7 @@ snapshots, from any thread, and returns what stops it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -61,13 +61,15 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         theme: str | None = None,
         zone: str | None = None,
         tmux: bool = False,
+        shown: Sequence[str] = (),
     ) -> None:
-        """``zone`` overrides the snapshot's, a known ``theme`` burnmon's own."""
+        """``zone`` overrides the snapshot's, a known ``theme`` burnmon's own; the lines
+        ``shown`` stay there until there is a snapshot."""
         super().__init__(theme, quiet_driver(), tmux)
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
         self._feed, self._days, self._why = feed, days, why
-        self._mouse, self._zone = mouse, zone
+        self._mouse, self._zone, self._shown = mouse, zone, shown
         self._stop: Callable[[], None] = lambda: None
         self.began = False
         """The terminal is, or was, the app's: it ends by giving it back."""
@@ -94,7 +96,7 @@ class BurnApp(CommonKeys, inherit_bindings=False):
 
     def compose(self) -> Iterator[Widget]:
         """One picture."""
-        yield Picture().data_bind(BurnApp.scene)
+        yield Picture(self._shown).data_bind(BurnApp.scene)
 
     def on_mount(self) -> None:
         """Ask for snapshots."""

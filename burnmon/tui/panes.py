@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -15,10 +15,11 @@ from textual.widgets import Input, Static
 
 from burnmon.frame import Heights, Scene, plan
 from burnmon.frame.plan import LOW
+from burnmon.frame.segments import Segment
 from burnmon.frame.sessions import row_at
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS
 from burnmon.tui.keys import Footer
-from burnmon.tui.lines import Part
+from burnmon.tui.lines import Lines, Part
 
 
 class Main(Screen[None], inherit_bindings=False):
@@ -111,13 +112,23 @@ class Filter(Input):
         self.cursor_blink = False
 
 
+class Before(Lines):
+    """What stood there when burnmon ended the last time; covers all else."""
+
+    def __init__(self, rows: Sequence[str]) -> None:
+        super().__init__(id="before")
+        self.lines = [[Segment(row, "dim")] for row in rows]
+
+
 class Picture(Vertical):
     """All parts from top to bottom; gives each the lines that the plan allots."""
 
     scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Sequence[str] = ()) -> None:
+        """The lines ``shown`` stand there until there is a scene."""
         super().__init__()
+        self._shown = shown
         self._parts: dict[str, Part] = {}
         self._heights: Heights = {}
 
@@ -134,6 +145,8 @@ class Picture(Vertical):
             Part(id="pulse"),
         ]
         self._parts = {part.id or "": part for part in parts}
+        if self._shown:
+            yield Before(self._shown)
         yield from parts
         yield Footer(id="footer")
         yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
@@ -152,6 +165,9 @@ class Picture(Vertical):
         size = self.size
         if self.scene is None or not size.height:
             return
+        if self._shown:
+            self._shown = ()
+            self.call_after_refresh(self.query_one(Before).remove)
         heights = plan(self.scene, size)
         if heights != self._heights:
             self._heights = heights
