@@ -137,16 +137,16 @@ def _run_parsed(
     args.since, args.until = when.between(args.since, args.until, now, settings.zone)
     module, _, function = COMMANDS[args.command].target.partition(":")
     command = getattr(import_module(module), function)
-    with _uncollected(lives_long=not args.command):
+    with _uncollected():
         code: int = command(args, settings, now)
     return code
 
 
 @contextmanager
-def _uncollected(lives_long: bool) -> Iterator[None]:
+def _uncollected() -> Iterator[None]:
     """Look for no garbage in circles: a command ends before it matters, and looking
-    takes up to a fifth of its time."""
-    if lives_long or not gc.isenabled():
+    takes up to a fifth of its time. What lives longer looks again when it is up."""
+    if not gc.isenabled():
         yield
         return
     gc.disable()

@@ -6,6 +6,7 @@ day that came with burnmon.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -96,12 +97,28 @@ def _show(
     keep: Path | None,
 ) -> int:
     """``keep`` is the directory that the last picture is kept in."""
+    feed, ask_day, ask_why = sources
+    early = _Early(feed)
+    try:
+        return _run_screen(settings, early, ask_day, ask_why, zone, shown, keep)
+    finally:
+        early.stop()
+
+
+def _run_screen(
+    settings: Settings,
+    feed: Feed,
+    ask_day: AskDay,
+    ask_why: AskWhy | None,
+    zone: str | None,
+    shown: Sequence[str],
+    keep: Path | None,
+) -> int:
     from burnmon import frame
     from burnmon.cli.review import written
     from burnmon.day import Days
     from burnmon.tui.app import BurnApp
 
-    feed, ask_day, ask_why = sources
     days = Days(ask_day, lambda day: written(day, Path.cwd()))
     theme = settings.theme or None
     tmux = bool(os.environ.get("TMUX"))
@@ -127,6 +144,41 @@ def _show(
     if app.fault is not None:
         raise app.fault
     return app.return_code or cli.OK
+
+
+class _Early:
+    """A feed that begins while the screen is still loaded, which takes as long.
+
+    It keeps the newest snapshot until there is a screen to hand it to.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._lock = threading.Lock()
+        self._post: Callable[[Snapshot], None] | None = None
+        self._newest: Snapshot | None = None
+        self.stop = feed(self._take)
+
+    def __call__(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Hand the snapshots over; what came before, first."""
+        with self._lock:
+            self._post = post
+            if self._newest is not None:
+                self._hand_over(self._newest)
+        return self.stop
+
+    def _take(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self._newest = None if self._post else snapshot
+            self._hand_over(snapshot)
+
+    def _hand_over(self, snapshot: Snapshot) -> None:
+        if self._post is None:
+            return
+        self._post(snapshot)
+        if not gc.isenabled():
+            # What was loaded stays: no later look needs to go through it.
+            gc.freeze()
+            gc.enable()
 
 
 @contextmanager

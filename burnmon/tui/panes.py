@@ -130,6 +130,7 @@ class Picture(Vertical):
         super().__init__()
         self._shown = shown
         self._parts: dict[str, Part] = {}
+        self._footer = Footer(id="footer")
         self._heights: Heights = {}
 
     def compose(self) -> Iterator[Widget]:
@@ -148,7 +149,7 @@ class Picture(Vertical):
         if self._shown:
             yield Before(self._shown)
         yield from parts
-        yield Footer(id="footer")
+        yield self._footer
         yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
 
     def watch_scene(self) -> None:
@@ -174,11 +175,13 @@ class Picture(Vertical):
             self._share_out(heights)
         for name, part in self._parts.items():
             part.look(self.scene, low=size.height <= LOW, hidden=not heights[name])
-        self.query_one(Footer).look(self.scene)
+        self._footer.look(self.scene)
 
     def _share_out(self, heights: Heights) -> None:
         for name, lines in heights.items():
-            styles = self.query_one(f"#{name}").styles
-            if styles.height is None or styles.height.value != lines:
-                styles.height = lines
-                self.query_one(f"#{name}").set_class(not lines, "-none")
+            part = self._footer if name == "footer" else self._parts[name]
+            height = part.styles.height
+            if height is None or height.value != lines:
+                part.styles.height = lines
+                # A class would have the style sheet applied anew, to each of them.
+                part.display = lines > 0
