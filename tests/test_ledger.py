@@ -526,11 +526,10 @@ def test_damage_that_is_met_in_use(tmp_path: Path, statement: str) -> None:
 _CUT_OFF = """
 import os, sys
 from pathlib import Path
-from burnmon.records import LedgerError
 from burnmon.usage.ledger import Ledger
 path = Path(sys.argv[1])
-with Ledger(path) as ledger:
-    ledger.lasts()
+with Ledger(path).lasts() as ledger:
+    assert not ledger.damage()
     os.truncate(path, 4096)
     print(ledger.damage())
 """
