@@ -531,7 +531,7 @@ path = Path(sys.argv[1])
 with Ledger(path).lasts() as ledger:
     ledger.prove()
     os.truncate(path, 4096)
-    print(ledger.damage())
+    ledger.damage()
 """
 
 
@@ -540,9 +540,7 @@ def test_ledger_that_is_cut_off_in_use(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     Ledger(path).close()
     words = [sys.executable, "-c", _CUT_OFF, str(path)]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip()
+    assert subprocess.run(words, check=False).returncode == 0
 
 
 def test_mistake_is_no_damage(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ import cases  # noqa: E402
 import homes  # noqa: E402 — the builders lie one directory up
 from cases import Cases, NotTried  # noqa: E402
 from ptys import Terminal  # noqa: E402
-from repos import Repo  # noqa: E402
+from repos import Repo, code  # noqa: E402
+from sessions import Claude  # noqa: E402
 
 SECONDS = 3.0
 """Within which a line that was written is on the screen of a busy machine."""
@@ -224,6 +225,10 @@ def world(faults: Faults, warm: bool = True) -> Iterator[World]:
         made = World(faults, top / "home")
         repo = Repo(made.home / "src" / "api")
         repo.write("a.py", "one line\n").commit("Begin")
+        at = int(time.time()) - 3600
+        session = Claude(made.home / ".claude", "S-api", repo.path)
+        session.write(repo.path / "b.py", code(*range(5)), at)
+        session.commit(repo, "Add b", at + 60)
         homes.write(made.home / ".claude", homes.claude_files())
         made.work()
         if warm:
@@ -244,13 +249,13 @@ def _version(file: Path) -> None:
 
 
 def _middle(file: Path) -> None:
-    """Every page but the first is noise."""
+    """All but its head is noise."""
     with closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with file.open("r+b") as stream:
         size = stream.seek(0, os.SEEK_END)
-        stream.seek(4096)
-        stream.write(os.urandom(size - 4096))
+        stream.seek(100)
+        stream.write(os.urandom(size - 100))
 
 
 def _foreign(file: Path) -> None:
@@ -266,7 +271,7 @@ def _directory(file: Path) -> None:
 
 def _nowhere(file: Path) -> None:
     file.unlink()
-    file.symlink_to("/nonexistent/x/y")
+    file.symlink_to(file.parent / "gone" / "x")
 
 
 def _pipe(file: Path) -> None:
@@ -277,7 +282,7 @@ def _pipe(file: Path) -> None:
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "of a newer version": (_version, "written by a newer burnmon"),
     "noise": (lambda file: file.write_bytes(os.urandom(50_000)), "not a database"),
-    "noise behind its first page": (_middle, "it is damaged"),
+    "noise behind its head": (_middle, "it is damaged"),
     "cut in half": (
         lambda file: os.truncate(file, file.stat().st_size // 8192 * 4096),
         "it is damaged",
