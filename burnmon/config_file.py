@@ -5,14 +5,17 @@ It knows tables, keys and types; ``config`` knows what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from burnmon.errors import ConfigError
 from burnmon.files import content
 
-_LARGEST = 1 << 20
+LARGEST = 1 << 20
+"""Bytes of a file that a person wrote."""
+_MOST_DOTS = 100
+"""Dots in a line, beyond which its reader would take minutes for a key."""
 _WORDS = {
     str: "a string",
     bool: "true or false",
@@ -27,23 +30,34 @@ def read_table(
 ) -> dict[str, Any]:
     """The config file's table, its keys and types checked; empty if there is none."""
     try:
-        text = content(file, _LARGEST).decode()
+        text = content(file, LARGEST).decode()
     except FileNotFoundError:
         if must_exist:
             refuse(f"{file}: there is no such config file")
         return {}
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"{file}: {error}")
-    import tomllib
-
     try:
-        table = tomllib.loads(text)
+        table = parsed(text)
     except RecursionError:
         refuse(f"{file}: is nested too deeply")
     except ValueError as error:  # of TOML, or of a number with too many digits
         refuse(f"{file}: {error}")
     check(table, keys, str(file))
     return table
+
+
+def parsed(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """The table of a TOML text, in little time whatever it is.
+
+    Raises ValueError, and RecursionError where it is nested too deeply.
+    """
+    import tomllib  # most people have no such file
+
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _MOST_DOTS:
+            raise ValueError(f"line {number} has more than {_MOST_DOTS} dots")
+    return tomllib.loads(text, parse_float=parse_float)
 
 
 def check(table: Mapping[str, Any], known: Mapping[str, type], where: str) -> None:

@@ -91,6 +91,10 @@ class ToolCall(NamedTuple):
     subagent: str
 
 
+MOST_PENDING = 100
+"""Calls of a file whose results are waited for; agents make some ten at once."""
+
+
 class WorkTrail(Struct):
     """What a file says of its session while it is read for work; kept between reads."""
 
@@ -103,6 +107,14 @@ class WorkTrail(Struct):
     """Calls without a result so far, by their id; JSON-shaped, the reader's own."""
     memory: dict[str, Any] = field(default_factory=dict)
     """What only the agent's own reader needs to remember; JSON-shaped."""
+
+    def expect(self, call_id: str, kept: list[Any]) -> str:
+        """Note a call until its result is there; the id of the one that is given up
+        for it, if too many wait: some never get a result."""
+        self.pending[call_id] = kept
+        gone = next(iter(self.pending)) if len(self.pending) > MOST_PENDING else ""
+        self.pending.pop(gone, None)
+        return gone
 
 
 class Work(Struct):

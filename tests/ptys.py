@@ -15,7 +15,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ class Terminal:
         reading: bool = True,
         streams: Mapping[str, Any] | None = None,
         command: Sequence[str] | None = None,
+        directory: Path | None = None,
+        prepare: Callable[[], object] | None = None,
     ) -> None:
         """``streams``: standard streams that are not the terminal, by name;
-        ``command``: what runs there instead of burnmon."""
+        ``command``: what runs there instead of burnmon, ``directory``: and where;
+        ``prepare``: called in the process before it becomes that."""
         self.master, self.slave = pty.openpty()
         self.resize(*size)
         self.before = termios.tcgetattr(self.slave)
@@ -72,15 +76,19 @@ class Terminal:
         self.process = subprocess.Popen(
             command or [sys.executable, "-m", "burnmon", *words],
             env={name: value for name, value in given.items() if value is not None},
+            cwd=directory,
             start_new_session=True,
-            preexec_fn=self._take if controlling else None,
+            preexec_fn=partial(self._begin, controlling, prepare),
             **{**inside, **(streams or {})},
         )
         if reading:
             self.read()
 
-    def _take(self) -> None:
-        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+    def _begin(self, controlling: bool, prepare: Callable[[], object] | None) -> None:
+        if controlling:
+            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+        if prepare is not None:
+            prepare()
 
     def read(self) -> None:
         """Take what is written from now on, as a terminal does."""
@@ -89,10 +97,13 @@ class Terminal:
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            while not self._ended.is_set():
+            while True:
+                ending = self._ended.is_set()
                 ready, _, _ = select.select([self.master], [], [], 0.05)
                 if ready:
                     self.written += os.read(self.master, 1 << 16)
+                elif ending:
+                    break
 
     def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""
@@ -102,6 +113,17 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Type."""
         os.write(self.master, keys.encode())
+
+    def play(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Wait for words, each behind those before, and type what belongs to them;
+        until the process ends, or words do not come."""
+        seen = 0
+        for words, typed in keys:
+            awaited = words.encode()
+            if not self.until(lambda: awaited in self.written[seen:]):  # noqa: B023 - of this turn
+                return
+            seen = self.written.find(awaited, seen) + 1
+            self.press(typed)
 
     def send(self, number: int) -> None:
         """Signal the process."""

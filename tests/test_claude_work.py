@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from works import CALL, CANARY, answers, asks, committed, edit, edited, patched
 
 from burnmon.agents.claude_work import work
-from burnmon.work import Work, WorkTrail, fingerprints
+from burnmon.work import MOST_PENDING, Work, WorkTrail, fingerprints
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was"
 REFUSED_BELOW = "Permission for this tool use was denied. The tool use was rejected"
@@ -290,6 +290,13 @@ def test_results_whose_calls_never_come() -> None:
     """Of results without a call only the newest few are remembered."""
     _, trail = read(*(answers(patched("+x"), f"t{n}") for n in range(50)))
     assert [*trail.memory["early"]] == [f"t{n}" for n in range(42, 50)]
+
+
+def test_calls_without_results() -> None:
+    """Calls that never get a result are given up, the oldest first."""
+    many = range(MOST_PENDING + 5)
+    _, trail = read(*(asks("Read", f"t{n}", file_path="a.py") for n in many))
+    assert [*trail.pending] == [f"t{n}" for n in many][5:]
 
 
 def test_call_without_result() -> None:

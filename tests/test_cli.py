@@ -342,6 +342,15 @@ def test_full_disk_is_a_message(tmp_path: Path) -> None:
     assert answer.returncode == cli.FAILED
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+@pytest.mark.parametrize("command", ["report", "--once", "review", "limits"])
+def test_clock_that_cannot_be_right(tmp_path: Path, command: str, year: int) -> None:
+    """A clock at either end of the calendar is told, not reckoned with."""
+    environ = {"HOME": str(tmp_path), "TZ": "Asia/Tokyo"}
+    with pytest.raises(BurnmonError, match=f"clock of this machine says .* {year}"):
+        cli.run([command], environ, datetime(year, 12, 31, 23, tzinfo=UTC))
+
+
 def test_interrupt_ends_with_130(tmp_path: Path) -> None:
     """Ctrl-C ends in silence with 130."""
     body = f"import os; os.kill(os.getpid(), {int(signal.SIGINT)}); sys.stdin.read()"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from burnmon.agents import codex_work
 from burnmon.agents.rollout import named_thread
-from burnmon.work import Work, WorkTrail, fingerprints
+from burnmon.work import MOST_PENDING, Work, WorkTrail, fingerprints
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus" / "codex"
 
@@ -401,6 +401,20 @@ def test_command_that_outlives_its_script() -> None:
         call("exec", later, "c2"),
         output([{"text": "Script completed\nOutput:\n"}, {"text": LINE}], "c2"),
     )
+    assert [each.printed for each in work.calls] == [PRINTED]
+
+
+def test_calls_without_results() -> None:
+    """Calls that never get a result are given up, the oldest first, and so is what
+    still runs of theirs; the newest are waited for."""
+    goes_on = output("Process running with session ID 7\nOutput:\n", "first")
+    made = {"cmd": "git commit -m x"}
+    names = [f"lost-{number}" for number in range(MOST_PENDING + 50)]
+    first, *lost = (call("exec_command", made, each) for each in ("first", *names))
+    work, trail = read(first, goes_on, *lost)
+    assert len(trail.pending) == MOST_PENDING
+    assert trail.memory["running"] == {}
+    work, trail = read(*lost, output(exited(0, LINE), names[-1]))
     assert [each.printed for each in work.calls] == [PRINTED]
 
 

@@ -228,6 +228,7 @@ def test_system_zone(tmp_path: Path) -> None:
         ("[alerts]\ncold = '1'", "alerts: cold takes a number, not '1'"),
         ("[alerts]\ncold = true", "alerts: cold takes a number, not True"),
         ("timezone = 'Europe/Berln'", "timezone: no time zone.*'Europe/Berlin'"),
+        pytest.param("x = 1\na" + ".a" * 50_000 + " = 1", "line 2 .* dots", id="dots"),
     ],
 )
 def test_wrong_config_is_refused(home: Path, toml: str, message: str) -> None:

@@ -524,6 +524,26 @@ def test_damage_that_is_met_in_use(tmp_path: Path, statement: str) -> None:
         read_all(path)
 
 
+_CUT_OFF = """
+import os, sys
+from pathlib import Path
+from burnmon.usage.ledger import Ledger
+path = Path(sys.argv[1])
+with Ledger(path).lasts() as ledger:
+    ledger.prove()
+    os.truncate(path, 4096)
+    ledger.damage()
+"""
+
+
+def test_ledger_that_is_cut_off_in_use(tmp_path: Path) -> None:
+    """A file that somebody cuts off is an error for who lasts, and not its end."""
+    path = tmp_path / "ledger.db"
+    Ledger(path).close()
+    words = [sys.executable, "-c", _CUT_OFF, str(path)]
+    assert subprocess.run(words, check=False).returncode == 0
+
+
 def test_mistake_is_no_damage(tmp_path: Path) -> None:
     """An error beside a sound ledger stays the error it is."""
     with pytest.raises(TypeError, match="a bug"), Ledger(filled(tmp_path)):

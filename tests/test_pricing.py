@@ -529,8 +529,13 @@ def test_a_mistake_names_file_and_key(tmp_path: Path, body: str, key: str) -> No
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("prices = 1", "prices"), ("models = 1", "models"), ("[models", "cannot be read")],
-    ids=["unknown key", "wrong type", "no TOML"],
+    [
+        ("prices = 1", "prices"),
+        ("models = 1", "models"),
+        ("[models", "cannot be read"),
+        ("models" + ".a" * 50_000 + " = 1", "more than 100 dots"),
+    ],
+    ids=["unknown key", "wrong type", "no TOML", "dots"],
 )
 def test_a_file_that_is_wrong_as_a_whole_is_named(
     tmp_path: Path, text: str, word: str

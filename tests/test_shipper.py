@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from sessions import EACH, Claude, absorb, settings_in
 from burnmon.config import Settings
 from burnmon.day import Day, DayAnswer, Reading, Refused
 from burnmon.live.shipper import Making, Shipper, commit_events
+from burnmon.shipped import git
 from burnmon.usage.ledger import Ledger
 
 T = BEGIN + 3600
@@ -156,6 +158,29 @@ def test_address_that_is_set_later(
     day = making.today(later)
     assert subjects(day)["Add it"] == "likely"
     assert day.notes == ()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["when found", "when read"])
+def test_repository_that_holds_git_up(
+    making: Making, repo: Repo, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository for which git never answers costs its patience once, and is left
+    out with a word from then on; all else of the day is there."""
+    monkeypatch.setattr(git, "PATIENCE", 0.2)
+    pipe = repo.path / ".git" / "refs" / "heads" / "pipe"
+    if late:
+        monkeypatch.setattr(git, "PATIENCE", 20)
+        assert making.moved(NOW)
+        monkeypatch.setattr(git, "PATIENCE", 0.2)
+    os.mkfifo(pipe)
+    assert making.today(NOW).spent.cost == EACH
+    pipe.unlink()
+    making.moved(NOW + timedelta(minutes=5))  # it would be asked anew
+    day = making.today(NOW + timedelta(minutes=5))
+    assert day.spent.cost == EACH
+    (note,) = day.notes
+    assert str(repo.path) in note
+    assert "left out until the next start" in note
 
 
 def test_day_that_is_shown_grows(

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import homes
+from ptys import Terminal
 from repos import BEGIN, Repo, code
 from sessions import Claude, Codex, stamp
 
@@ -283,34 +282,17 @@ def on_terminal(
     **environ: str,
 ) -> Ran:
     """The live view; of ``keys`` each pair is what to wait for and what to press."""
-    terminal, inside = pty.openpty()
-    environment = surroundings(home, COLUMNS="120", LINES="40", **environ)
-    screen = subprocess.Popen(
-        [*before, *words],
-        stdin=inside,
-        stdout=inside,
-        stderr=inside,
-        cwd=home,
-        env=environment,
-        start_new_session=True,
+    terminal = Terminal(
+        command=[*before, *words],
+        environ=surroundings(home, **environ),
+        directory=home,
+        size=(120, 40),
     )
-    os.close(inside)
-    written, seen = b"", 0
-    left = list(keys)
-    try:
-        while select.select([terminal], [], [], 60)[0]:
-            block = os.read(terminal, 1 << 16)
-            written += block
-            while left and (at := written.find(left[0][0].encode(), seen)) >= 0:
-                seen = at + 1
-                os.write(terminal, left.pop(0)[1].encode())
-    except OSError:
-        pass  # the end of a terminal is an error
-    finally:
-        os.close(terminal)
-        if screen.poll() is None and left:
-            screen.kill()
-    return Ran(screen.wait(60), written.decode("utf-8", "replace"), _told(home))
+    with terminal:
+        terminal.play(keys)
+        code = terminal.wait()
+    output = terminal.written.decode("utf-8", "replace")
+    return Ran(-1 if code is None else code, output, _told(home))
 
 
 def own_files(home: Path) -> Mapping[str, Path]:

@@ -205,7 +205,7 @@ def _begin(block: _Block, where: _Where, decided_at: int, done: Work) -> None:
     asked = asked._replace(at=where.at, decided_at=decided_at)
     early = trail.memory.get("early", {}).pop(block.id, None)
     if early is None:
-        trail.pending[block.id] = list(asked)
+        trail.expect(block.id, list(asked))
         return
     at, came, outcome, told = early
     where = where._replace(at=at)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -185,7 +186,7 @@ class _Reading:
         if not call_id:
             return
         if copied:
-            self.trail.pending[call_id] = []
+            self._await(call_id, [])
             return
         given = payload.arguments or payload.input or payload.action
         name = payload.name or "local_shell"
@@ -196,7 +197,13 @@ class _Reading:
         self._keep(call_id, call)
 
     def _keep(self, call_id: str, call: Call) -> None:
-        self.trail.pending[call_id] = msgspec.to_builtins(call)
+        self._await(call_id, msgspec.to_builtins(call))
+
+    def _await(self, call_id: str, kept: list[Any]) -> None:
+        gone = self.trail.expect(call_id, kept)
+        running = self.trail.memory.get("running", {})
+        for name in [each for each, whose in running.items() if gone and whose == gone]:
+            del running[name]
 
     def _event(self, payload: _Payload, at: int) -> None:
         item = payload.item or _NO_ITEM

@@ -27,6 +27,9 @@ CANNOT_TELL = 20
 NO_DATA = 30
 INTERRUPTED = 130
 
+EARLIEST, LATEST = 1970, 2999
+"""Years in which there is a year before and after, as far as calendars go."""
+
 PLAIN_VALUED = {
     "--config": "config",
     "--data-dir": "data_dir",
@@ -131,6 +134,10 @@ def _run_parsed(
     if args.help or args.version:
         print(parser.help_text(args.command) if args.help else parser.version())
         return OK
+    if not EARLIEST <= now.year <= LATEST:
+        from burnmon.records import BurnmonError
+
+        raise BurnmonError(f"the clock of this machine says {now:%d %b} {now.year}")
     from burnmon import config
 
     settings = config.load(vars(args), environ)

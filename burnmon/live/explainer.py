@@ -93,7 +93,7 @@ class Explainer:
         lost: list[Charge] = []
         looks = 0
         with (
-            Ledger(settings.ledger_file, writes=False) as ledger,
+            Ledger(settings.ledger_file, writes=False).lasts() as ledger,
             closing(Shipping(settings, ledger, prices)) as shipping,
         ):
             explaining = Explaining(ledger, prices)

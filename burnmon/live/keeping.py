@@ -23,7 +23,7 @@ LAST = timedelta(minutes=16)
 def open_ledger(path: Path) -> tuple[Ledger, str]:
     """The ledger, or one in memory and why; also where nobody can write it."""
     try:
-        ledger = Ledger(path)
+        ledger = Ledger(path).lasts()
     except LedgerError as error:
         return Ledger(None), unkept(error)
     if ledger.writable or os.access(path, os.W_OK):

@@ -106,7 +106,7 @@ class Shipper:
         while not self._stop.is_set():
             try:
                 with (
-                    Ledger(self._settings.ledger_file, writes=False) as ledger,
+                    Ledger(self._settings.ledger_file, writes=False).lasts() as ledger,
                     closing(Making(self._settings, ledger, self)) as making,
                 ):
                     self._serve(making)

@@ -23,6 +23,7 @@ from burnmon.live.explaining import Explaining
 from burnmon.records import Mark, Request
 from burnmon.shipped.allocation import Charge
 from burnmon.shipped.commits import Repository
+from burnmon.shipped.git import GitIsSilent
 from burnmon.shipped.history import Histories
 from burnmon.shipped.linking import Worked, link
 from burnmon.shipped.matching import Matching, numbers
@@ -82,6 +83,9 @@ class Shipping:
         self._known: dict[str, Repository | None] = {}
         self._troubles: dict[str, str] = {}
         """By directory: why it cannot be told what it is."""
+        self._silent: dict[str, str] = {}
+        """The same of those that git never answered for: it is not asked again, for
+        each question costs its whole patience."""
         self._notes: dict[str, None] = {}
         self._matchings: dict[str, tuple[tuple[str, ...], Matching]] = {}
         """By git directory, with its work trees: what was compared already is not
@@ -284,16 +288,25 @@ class Shipping:
             )
             if gone and root == Path.home():
                 return None
-            if str(root) == directory:
+            if str(root) != directory:
+                return self._repository(str(root))
+            if directory not in self._silent:
                 return repository_of(root)
-            return self._repository(str(root))
+            self._troubles[directory] = self._silent[directory]
         except StopIteration:
             return None
+        except GitIsSilent as error:
+            self._troubles[directory] = self._gave_up(directory, error)
         except HistoryError as error:
             self._troubles[directory] = str(error)
         except (OSError, RuntimeError, ValueError) as error:
             self._troubles[directory] = f"{directory}: {error}"
         return None
+
+    def _gave_up(self, directory: str, error: GitIsSilent) -> str:
+        """Ask git no more for a directory; what is told of it."""
+        self._silent[directory] = f"{directory}: {error}; left out until the next start"
+        return self._silent[directory]
 
     def _repositories(
         self, facts: _Facts, start: datetime | None, end: datetime | None
@@ -322,12 +335,18 @@ class Shipping:
     ) -> Linked | None:
         since = past or _first(facts)
         name = repository.name
+        if repository.git_dir in self._silent:
+            self._notes[self._silent[repository.git_dir]] = None
+            return None
         try:
             history = self.histories.read(
                 repository,
                 int(since.timestamp()),
                 lambda done, whole: progress(name, done, whole),
             )
+        except GitIsSilent as error:
+            self._notes[self._gave_up(repository.git_dir, error)] = None
+            return None
         except HistoryError as error:
             self._notes[str(error)] = None
             return None

@@ -74,6 +74,10 @@ class GitFailed(Exception):
         self.code = code
 
 
+class GitIsSilent(HistoryError):
+    """git waits for what never comes: there is a pipe among the refs, say."""
+
+
 class GitObject(NamedTuple):
     """An object by its SHA."""
 
@@ -98,7 +102,7 @@ class _Patient(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         ready, _, _ = select.select([self._descriptor], [], [], PATIENCE)
         if not ready:
-            raise HistoryError(f"git: said nothing for {PATIENCE:g} s")
+            raise GitIsSilent(f"git said nothing for {PATIENCE:g} s")
         return os.readv(self._descriptor, [buffer])
 
 

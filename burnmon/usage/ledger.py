@@ -19,7 +19,7 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from msgspec import Struct, field
 
@@ -165,6 +165,15 @@ class Ledger:
     def _holds_requests(self) -> bool:
         row = self._db.execute("SELECT EXISTS (SELECT 1 FROM request)").fetchone()
         return bool(row[0])
+
+    def lasts(self) -> Self:
+        """The same, for a process that must outlive its file.
+
+        What is mapped into memory is read faster, but when somebody cuts the file off,
+        or its disk fails, the system ends who reads there. Without it that is an error.
+        """
+        self._db.execute("PRAGMA mmap_size = 0")
+        return self
 
     def is_there(self) -> bool:
         """Whether the file that is open still lies where others look for it."""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from burnmon.config_file import LARGEST, parsed
 from burnmon.errors import ConfigError
 from burnmon.files import content
 
@@ -50,11 +51,8 @@ def instant(value: object) -> datetime:
 
 def read_users(path: Path) -> tuple[Models, Aliases]:
     """The prices and nicknames of a ``prices.toml``; ``ConfigError`` names the key."""
-    import tomllib  # most people have no such file
-
     try:
-        text = content(path).decode()
-        stated = tomllib.loads(text, parse_float=Decimal)
+        stated = parsed(content(path, LARGEST).decode(), Decimal)
     except (OSError, ValueError, ArithmeticError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     for key in stated.keys() - {"models"}:

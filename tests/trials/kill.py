@@ -1,9 +1,10 @@
 """Kills burnmon at random points, and looks whether a fact was lost or doubled.
 
 Each trial starts one piece of work in a process of its own: a first scan (alone, or
-shared among processors), reading on, an older ledger brought up to date, edits and
-commits read for a report, the live view's thread, ``setup``, the files of the state.
-The process gets SIGKILL in one of four ways: at the n-th step of the database, at the
+shared among processors), reading on, a ledger of each older schema brought up to date,
+edits and commits read for a report, the live view's thread, a vacuum of the ledger,
+``setup``, the files of the state. The process gets SIGKILL in one of four
+ways: at the n-th step of the database, at the
 n-th line of the modules that write, at the n-th system call that writes (where
 ``strace`` is installed), or after a while. Then
 
@@ -74,6 +75,8 @@ UNDO = {
     2: ("DROP TABLE experience",),
 }
 """What takes back each step of the schema, the newest first."""
+OLDER = range(1, len(MIGRATIONS))
+"""Every version that a ledger may be brought up to date from."""
 
 
 class World:
@@ -255,6 +258,13 @@ def live(world: World) -> None:
     stop()
 
 
+def vacuum(world: World) -> None:
+    """Somebody makes the ledger smaller, which rewrites all of it."""
+    with contextlib.closing(sqlite3.connect(world.ledger)) as db:
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def setup(world: World) -> None:
     """Claude Code and tmux are connected and disconnected again."""
     command(world, "setup", "claude", "hook", "tmux", "--apply")
@@ -304,9 +314,10 @@ WORK: dict[str, tuple[Callable[[World], None], tuple[str, ...], float, int]] = {
     "first scan": (first, ("",), 1.0, 3),
     "first scan, shared": (shared, ("",), 1.0, 3),
     "appended lines": (append, ("half", "half without work"), 1.0, 3),
-    "migration": (migrate, ("schema 1", "schema 2", "schema 3"), 1.0, 3),
+    "migration": (migrate, tuple(f"schema {n}" for n in OLDER), 1.0, 4),
     "work and history": (work, ("half", "half without work", "whole"), 1.0, 3),
     "live view": (live, ("half", ""), 0.5, 4),
+    "vacuum": (vacuum, ("whole", "half"), 1.0, 1),
     "setup": (setup, ("half",), 0.5, 1),
     "state files": (state, ("half",), 0.5, 2),
 }
@@ -580,7 +591,7 @@ def make_templates(world: World) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     world.keep("half without work")
     world.burnmon("commits", "--json", "--since", "2026-11-01")
     world.keep("half")
-    for version in range(1, len(MIGRATIONS)):
+    for version in OLDER:
         world.restore("half")
         older(world.ledger, version)
         world.keep(f"schema {version}")
@@ -617,7 +628,7 @@ class Points:
 
     def ways(self, name: str) -> list[str]:
         usual = ["line", "step", "wait", *(["call"] if shutil.which("strace") else [])]
-        return [each for each in usual if each != "step" or name not in _NO_SQL]
+        return [each for each in usual if name not in _WITHOUT.get(each, ())]
 
     def of(self, name: str, way: str, begin: str) -> tuple[int, int]:
         key = (name, way, begin)
@@ -626,7 +637,8 @@ class Points:
         return self._known[key]
 
 
-_NO_SQL = ("setup", "state files")
+_WITHOUT = {"step": ("setup", "state files"), "line": ("vacuum",)}
+"""Work that a way does not lead into: it asks no database, or is no code of ours."""
 
 
 def main() -> int:

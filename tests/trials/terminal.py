@@ -13,7 +13,6 @@ are told as not tried where there is none.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import re
@@ -25,7 +24,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,8 +33,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
+import cases  # noqa: E402
 import homes  # noqa: E402 — the builders lie one directory up
-from cases import Cases  # noqa: E402
+from cases import Cases, NotTried  # noqa: E402
 from ptys import FRAME, Terminal  # noqa: E402
 
 BUSY = 0.25
@@ -47,23 +47,8 @@ SCREENS = {"burn": "", "day": "d", "session": "\r", "explain": "i", "keys": "?"}
 """Keys that lead to each screen."""
 
 
-class NotTried(Exception):
-    """This system does not let the case be made."""
-
-
-def say(words: str) -> None:
-    """A line for who watches, at once."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
-
-
-class Faults(list[str]):
-    """What was wrong in one run of a case."""
-
-    def check(self, holds: bool, words: str) -> None:
-        """Note what does not hold."""
-        if not holds:
-            self.append(words)
+class Faults(cases.Faults):
+    """What was wrong with a terminal."""
 
     def ended(
         self, terminal: Terminal, *codes: int, since: float = 0.0, within: float = QUICK
@@ -605,47 +590,6 @@ def job(faults: Faults) -> None:
             _gone(faults, process)
 
 
-# --- the table -----------------------------------------------------------------------
-
-
-def run(case: Callable[[Faults], None]) -> Sequence[str] | NotTried:
-    """What was wrong in a case, made once."""
-    faults = Faults()
-    try:
-        case(faults)
-    except NotTried as reason:
-        return reason
-    except AssertionError as error:
-        faults.append(str(error))
-    return faults
-
-
-def main() -> int:
-    """Run the cases that were asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--only", default="", help="cases whose name holds these words")
-    args = parser.parse_args()
-    failures = 0
-    say(f"{'case':62} times failed  seconds")
-    for words, each in CASES.items():
-        if args.only not in words:
-            continue
-        failed, tried, notes, began = 0, 0, [], time.monotonic()
-        for _ in range(args.times):
-            found = run(each)
-            if isinstance(found, NotTried):
-                notes.append(f"not tried: {found}")
-                break
-            tried += 1
-            failed += bool(found)
-            notes += [note for note in found if note not in notes]
-        took = (time.monotonic() - began) / max(1, tried)
-        say(f"{words:62} {tried:5} {failed:6} {took:8.1f}  {'; '.join(notes[:4])}")
-        failures += failed
-    say(f"{failures} failed" if failures else "all terminals are as they were")
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    fine = "all terminals are as they were"
+    sys.exit(cases.run(CASES, Faults, cases.asked(__doc__).parse_args(), fine))

@@ -37,7 +37,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 import homes  # noqa: E402 — the builders lie one directory up
 import zstandard  # noqa: E402
-from cases import Cases  # noqa: E402
+from cases import Cases, NotTried, asked, say  # noqa: E402
 
 ON_TIME = 1.5
 """Seconds that are no delay: the second of the promise, and room for a busy machine."""
@@ -47,16 +47,6 @@ LIMITED = (
     "echo {watches} > /proc/sys/user/max_inotify_watches"
     " && echo {instances} > /proc/sys/user/max_inotify_instances && exec {command}"
 )
-
-
-def say(words: str) -> None:
-    """A line for who watches, at once."""
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
-
-
-class NotTried(Exception):
-    """This system does not let the case be made."""
 
 
 # --- the engine's process ------------------------------------------------------------
@@ -942,9 +932,7 @@ def run(words: str, resting: bool, row: Row) -> None:
 
 def main() -> int:
     """Run the cases that were asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--only", default="", help="cases whose name holds these words")
+    parser = asked(__doc__)
     parser.add_argument("--burning", action="store_true", help="not the resting engine")
     parser.add_argument("--resting", action="store_true", help="not the burning engine")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
