@@ -413,5 +413,10 @@ def identity(*parts: object) -> int:
 
 def hashed(text: str) -> int:
     """The identity of parts that are joined already, by the separator U+001F."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    hasher = _BEGUN()
+    hasher.update(text.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hasher.digest(), "big", signed=True)
+
+
+_BEGUN = blake2b(digest_size=8).copy
+"""A fresh hasher; to make one anew takes longer than to hash a line."""
