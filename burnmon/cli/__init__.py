@@ -135,7 +135,7 @@ def _run_parsed(
         print(parser.help_text(args.command) if args.help else parser.version())
         return OK
     if not EARLIEST <= now.year <= LATEST:
-        from burnmon.records import BurnmonError
+        from burnmon.errors import BurnmonError
 
         raise BurnmonError(f"the clock of this machine says {now:%d %b} {now.year}")
     from burnmon import config
