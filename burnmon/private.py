@@ -51,10 +51,13 @@ def create(path: str | os.PathLike[str], _flags: int = 0) -> int:
     return open_file(path, os.O_WRONLY | os.O_EXCL)
 
 
-def replace_file(path: str | os.PathLike[str], contents: bytes) -> None:
+def replace_file(
+    path: str | os.PathLike[str], contents: bytes, mode: int = _MODE
+) -> None:
     """Put a file in its place in one step, its directory too if that is missing.
 
-    Raises OSError when the place cannot be written; the previous file then stays.
+    ``mode``: that of the file before, if it is another program's. Raises OSError when
+    the place cannot be written; the previous file then stays.
     """
     directory, name = os.path.split(path)
     beside = os.path.join(directory, f".{name}.{os.getpid()}")  # noqa: PTH118 - as above
@@ -63,6 +66,8 @@ def replace_file(path: str | os.PathLike[str], contents: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(contents)
+            if mode != _MODE:
+                os.fchmod(handle, mode)
         os.replace(beside, path)  # noqa: PTH105 - as above
     except OSError:
         with suppress(OSError):

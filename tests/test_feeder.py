@@ -13,6 +13,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import homes
 import pytest
@@ -708,6 +710,27 @@ def test_overflow_is_answered_with_a_walk(tmp_path: Path) -> None:
     assert watch.lost
     assert watch.shaken
     assert wake.is_set()
+
+
+def test_walk_that_is_owed_comes_with_the_next_tick(
+    settings: Settings, home: Path
+) -> None:
+    """What half a watch does not tell is not put off until the feeder has rested."""
+    fed = Feeder(settings, lambda _: None, lambda: NOW)
+    watch = fed._watch
+    assert watch is not None
+    (home / "projects").mkdir(parents=True)
+    watch.begin(NOW)
+    fed._walked_at = NOW
+    engine: Any = SimpleNamespace(watching=True, moved=lambda _: [])
+    woken = []
+    for lost in (False, True):
+        watch.lost = lost
+        fed._wake.clear()
+        fed._look_beyond(engine, NOW)
+        woken.append(fed._wake.is_set())
+    watch.end()
+    assert woken == [False, True]
 
 
 def test_stop_ends_the_thread_and_frees_the_ledger(

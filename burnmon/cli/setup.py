@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -234,25 +235,19 @@ def _make(file: Path, text: str, now: datetime) -> Path | None:
     # A link, as people who keep their settings in a repository have, stays a link.
     file = file.resolve()
     backup = _unused(file.with_name(f"{file.name}.{now:%Y%m%dT%H%M%SZ}.burnmon-backup"))
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    existed = file.exists()
-    begun = [each for each in (beside, backup) if not each.exists()]
+    existed, mode = file.exists(), 0o600
+    begun = not backup.exists()
     try:
         if existed:
             os.close(private.create(backup))  # settings may hold keys: never wider
             shutil.copy2(file, backup)
-        else:
-            private.make_directory(file.parent)
-        with open(beside, "wb", opener=private.create) as written:
-            written.write(text.encode())
-        if existed:
-            shutil.copymode(file, beside)
-        beside.replace(file)
+            mode = stat.S_IMODE(file.stat().st_mode)
+        private.replace_file(file, text.encode(), mode)
     except OSError as error:
-        # The file is as it was, and what was begun of its copies is of no use.
-        for each in begun:
-            with suppress(OSError):
-                each.unlink()
+        # The file is as it was, and what was begun of its copy is of no use.
+        with suppress(OSError):
+            if begun:
+                backup.unlink()
         raise BurnmonError(f"{file}: cannot be written: {error}") from None
     return backup if existed else None
 

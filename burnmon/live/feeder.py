@@ -261,8 +261,9 @@ class Feeder:
         if self._watch is not None and engine.watching:
             for path in engine.moved(self._newest):
                 self._watch.note(path)
-            if self._watch.moved() or not self._watch.works():
-                self._watch.note(None)
+            watch = self._watch
+            if watch.lost or watch.moved() or not watch.works():
+                watch.note(None)
             elif _passed(self._walked_at, now, WALK):
                 self._wake.set()
 

@@ -299,6 +299,51 @@ def clock_jumps(faults: Faults) -> None:
         stop()
 
 
+_AHEAD = """
+import os, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from burnmon import cli
+from burnmon.live import feeder
+def now():
+    return datetime.now(UTC) + timedelta(hours=float(Path("ahead").read_text()))
+begin = feeder.Feeder.__init__
+feeder.Feeder.__init__ = lambda *given: begin(*given, now)
+sys.exit(cli.run(["-O"], os.environ, now()))
+"""
+"""The live view with a clock that is as many hours ahead as a file says."""
+
+
+@CASES.named("the system sleeps for hours and days, on the screen")
+def system_sleeps(faults: Faults) -> None:
+    with home() as place:
+        ahead = place / "ahead"
+        ahead.write_text("0")
+        options = {"environ": {"HOME": str(place), "TZ": "UTC"}, "directory": place}
+        with shown(command=[sys.executable, "-c", _AHEAD], **options) as terminal:
+            for hours in (8, 9, 200, 900, -3, 0):
+                terminal.send(signal.SIGSTOP)
+                time.sleep(1)
+                ahead.write_text(str(hours))
+                terminal.send(signal.SIGCONT)
+                now = datetime.now(UTC) + timedelta(hours=hours)
+                stamp = now.isoformat(timespec="milliseconds")[:-6] + "Z"
+                name = f"after{hours + 3}h"
+                line = homes.assistant(
+                    name, sessionId=name, cwd=f"/w/{name}", timestamp=stamp
+                )
+                path = f"projects/w/{name}.jsonl"
+                homes.write(place / ".claude", {path: homes.text(line)})
+                awaited = name.encode()
+                seen = terminal.until(lambda: awaited in terminal.written)  # noqa: B023 - of this turn
+                faults.check(seen, f"{hours:+} h: a new session is not shown")
+                share = terminal.cpu()
+                faults.check(share < BUSY, f"{hours:+} h: {share:.0%} of a core")
+            since = len(terminal.written)
+            terminal.resize(101, 31)
+            faults.lives(terminal, since)
+
+
 # --- sizes, colours, streams ---------------------------------------------------------
 
 
