@@ -237,6 +237,15 @@ def work(world: World) -> None:
     command(world, "commits", "--json", "--since", "2026-11-01")
 
 
+def work_shared(world: World) -> None:
+    """Edits and commit calls read by several processes."""
+    from burnmon.live import gathering
+
+    gathering.WORTH_WORKERS, gathering.SHARED_BATCH, gathering.SHARE = 0, 40960, 8192
+    os.sched_getaffinity = lambda _: {0, 1, 2}
+    work(world)
+
+
 def live(world: World) -> None:
     """The live view's thread, with files that grow, alerts and lessons."""
     from burnmon.live.feeder import Feeder
@@ -305,6 +314,7 @@ WORK: dict[str, tuple[Callable[[World], None], tuple[str, ...], float, int]] = {
     "first scan, shared": (shared, ("",), 1.0, 3),
     "appended lines": (append, ("half", "half without work"), 1.0, 3),
     "migration": (migrate, ("schema 1", "schema 2", "schema 3"), 1.0, 3),
+    "work, shared": (work_shared, ("half without work", ""), 1.0, 3),
     "work and history": (work, ("half", "half without work", "whole"), 1.0, 3),
     "live view": (live, ("half", ""), 0.5, 4),
     "setup": (setup, ("half",), 0.5, 1),
