@@ -8,10 +8,13 @@ from typing import Any
 
 import homes
 import pytest
+import works
 
-from burnmon.live import sweep, workers
+from burnmon.live import gathering, sweep, workers
+from burnmon.live.gathering import behind, gather_history
 from burnmon.live.sweep import Found, Sweep, read_file
 from burnmon.usage.ledger import FileState, Ledger
+from burnmon.usage.work_store import WorkFile
 
 FILES = homes.every_shape()
 
@@ -75,3 +78,55 @@ def test_unreadable_file(tmp_path: Path) -> None:
         for _ in reading.absorb_history(found):
             pass
         assert len(reading.known) == len(found) - 1
+
+
+# --- work ----------------------------------------------------------------------------
+
+
+def worked(root: Path) -> dict[str, list[Any]]:
+    """What a home's ledger knows of work once a command has read it."""
+    with Ledger(None) as ledger:
+        homes.sweep(ledger, homes.write(root, works.family()))
+        files = behind(ledger)
+        assert [*gather_history(ledger, files)][-1] == len(files)
+        assert behind(ledger) == []
+        return works.rows(ledger)
+
+
+@pytest.mark.parametrize("batch", [1, 1 << 30])
+def test_same_work(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes find the same work, in batches of any size."""
+    monkeypatch.setattr(gathering, "WORTH_WORKERS", 1 << 30)
+    alone = worked(tmp_path)
+    monkeypatch.setattr(gathering, "WORTH_WORKERS", 0)
+    monkeypatch.setattr(gathering, "SHARE", 1)
+    monkeypatch.setattr(gathering, "SHARED_BATCH", batch)
+    parent = os.getpid()
+
+    def elsewhere(file: WorkFile) -> Any:
+        assert os.getpid() != parent
+        return read_work(file)
+
+    read_work = gathering._read_work
+    monkeypatch.setattr(gathering, "_read_work", elsewhere)
+    assert worked(tmp_path) == alone
+    assert alone["edits"]
+
+
+def test_work_of_workers_that_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process took that died is read for work by the one that is left."""
+    alone = worked(tmp_path)
+    monkeypatch.setattr(gathering, "WORTH_WORKERS", 0)
+    monkeypatch.setattr(gathering, "SHARE", 1)
+    parent = os.getpid()
+
+    def deadly(file: WorkFile) -> Any:
+        if os.getpid() != parent:
+            os._exit(1)
+        return read_work(file)
+
+    read_work = gathering._read_work
+    monkeypatch.setattr(gathering, "_read_work", deadly)
+    assert worked(tmp_path) == alone

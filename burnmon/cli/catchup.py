@@ -16,7 +16,7 @@ from typing import TextIO
 
 from burnmon import text
 from burnmon.config import Settings
-from burnmon.live.gathering import behind, fresh, gather, returned
+from burnmon.live.gathering import behind, fresh, gather_history, returned
 from burnmon.live.sweep import Found, Sweep
 from burnmon.usage.ledger import Ledger
 
@@ -100,7 +100,7 @@ def _gather(ledger: Ledger, progress: Progress) -> None:
     progress.begin([fresh(each) for each in files])
     done = 0
     try:
-        for upto in gather(ledger, files):
+        for upto in gather_history(ledger, files):
             progress.add(upto - done)
             done = upto
     finally:

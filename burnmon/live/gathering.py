@@ -6,19 +6,28 @@ was told of a file's session by the ledger holds here too.
 
 from __future__ import annotations
 
+import marshal
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from burnmon.agents import AGENTS
-from burnmon.live.sweep import open_session
+from burnmon.live.sweep import open_session, processors
+from burnmon.records import Mark
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.work_store import WorkFile
+from burnmon.usage.work_store import WorkFile, WorkRows, work_rows
 from burnmon.work import Work, WorkTrail
 
 BATCH = 64 << 20
 """Bytes read between two commits."""
+SHARED_BATCH = 24 << 20
+"""The same while others read: the last batch is written when they are through."""
+WORTH_WORKERS = 8 << 20
+"""Bytes from which it pays to share them among processors."""
+SHARE = 1 << 20
+"""Bytes that one takes at a time."""
 READERS = {name: each.work_version for name, each in AGENTS.items() if each.work}
 """Agents whose files tell of work, with the version of their reader."""
 
@@ -51,23 +60,81 @@ def gather(
 
     Stopping between two steps loses nothing.
     """
-    read: list[tuple[WorkFile, Work]] = []
+    read: list[WorkRows] = []
     size = 0
     for done, file in enumerate(files, 1):
         size += fresh(file)
-        try:
-            read.append((file, _read(file)))
-        except FileNotFoundError:
-            read.append((_gone(file), Work()))
-        except OSError:
-            continue
+        read.extend(_read_work(file))
         if size >= batch:
-            ledger.absorb_work(read)
+            ledger.put_work(read)
             read, size = [], 0
             yield done
     if read:
-        ledger.absorb_work(read)
+        ledger.put_work(read)
         yield len(files)
+
+
+def gather_history(ledger: Ledger, files: Sequence[WorkFile]) -> Iterator[int]:
+    """``gather`` with all processors, if that is worth it.
+
+    For commands that wait for it; it forks, so no thread may run beside it.
+    """
+    count = processors()
+    left = list(files)
+    if count > 1 and sum(map(fresh, files)) >= WORTH_WORKERS:
+        ledger.settle()
+        known: set[int] = set()
+        for rows, done in _gather_ahead(files, count, SHARED_BATCH):
+            ledger.put_work(rows)
+            known.update(each.file[0] for each in rows)
+            yield done
+        left = [each for each in files if each.id not in known]
+    for _ in gather(ledger, left):
+        yield len(files)
+
+
+def _gather_ahead(
+    files: Sequence[WorkFile], workers: int, batch: int
+) -> Iterator[tuple[list[WorkRows], int]]:
+    """What files state of work, read by children, with how many are done so far."""
+    from burnmon.live.workers import portions_of, shared
+
+    portions, share = portions_of(files, fresh, SHARE)
+    rows: list[WorkRows] = []
+    taken = done = 0
+    for number, packed in shared(portions, _packed, workers):
+        rows.extend(_unpacked(packed))
+        done += len(portions[number])
+        taken += 1
+        if taken * share >= batch:
+            yield rows, done
+            rows, taken = [], 0
+    if rows:
+        yield rows, done
+
+
+def _packed(files: list[WorkFile]) -> bytes:
+    read = [rows for file in files for rows in _read_work(file)]
+    few = pickle.dumps([[*map(tuple, rows.marks)] for rows in read])
+    return marshal.dumps(([rows[:-1] for rows in read], few))
+
+
+def _unpacked(packed: bytes) -> list[WorkRows]:
+    files, few = marshal.loads(packed)
+    return [
+        WorkRows._make((*rows, [*map(Mark._make, marks)]))
+        for rows, marks in zip(files, pickle.loads(few), strict=True)
+    ]
+
+
+def _read_work(file: WorkFile) -> list[WorkRows]:
+    """What a file states beyond what was read of it; nothing if it cannot be read."""
+    try:
+        return [work_rows(file, _read(file))]
+    except FileNotFoundError:
+        return [work_rows(_gone(file), Work())]
+    except OSError:
+        return []
 
 
 def _gone(file: WorkFile) -> WorkFile:

@@ -208,7 +208,7 @@ class Sweep:
         For commands that wait for it; it forks, so no thread may run beside it.
         """
         new = [each for each in found if each.path not in self.known]
-        workers = len(os.sched_getaffinity(0)) if WORKERS else 1
+        workers = processors()
         if workers > 1 and sum(each.size for each in new) >= WORTH_WORKERS:
             from burnmon.live.workers import read_ahead
 
@@ -268,6 +268,11 @@ class Sweep:
     def _read_new(self, found: Found) -> tuple[FileState, Facts]:
         state = self.ledger.file(found.path) if found.path in self.known else None
         return read_file(found, state)
+
+
+def processors() -> int:
+    """How many processes may read at the same time."""
+    return len(os.sched_getaffinity(0)) if WORKERS else 1
 
 
 def read_file(found: Found, state: FileState | None) -> tuple[FileState, Facts]:

@@ -13,10 +13,10 @@ import marshal
 import os
 import pickle
 import selectors
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from burnmon.live.sweep import Found, Read, read_file
 from burnmon.records import Facts, LimitReading, Mark, Trail
@@ -33,6 +33,7 @@ ROOM = 1 << 20
 """Bytes of answers that may wait, so that nobody waits while a batch is written."""
 
 _Portion = tuple[Read, list[Copies]]
+_T = TypeVar("_T")
 
 
 def read_ahead(found: Sequence[Found], workers: int, batch: int) -> Iterator[_Portion]:
@@ -41,8 +42,18 @@ def read_ahead(found: Sequence[Found], workers: int, batch: int) -> Iterator[_Po
     A file that cannot be read is left out, as is all that a worker took that died; the
     sweep then meets it by itself. No thread may run in this process.
     """
-    share = max(SHARE, sum(each.size for each in found) // MOST_SHARES)
-    portions = list(_portions(found, share))
+    portions, share = portions_of(found, attrgetter("size"), SHARE)
+    packed = shared(portions, _packed, workers)
+    yield from _batches((_unpacked(each) for _, each in packed), batch // share)
+
+
+def shared(
+    portions: Sequence[list[_T]], pack: Callable[[list[_T]], bytes], workers: int
+) -> Iterator[tuple[int, bytes]]:
+    """What children make of portions, in order, each with the portion's number.
+
+    What a child took that died is left out. No thread may run in this process.
+    """
     tasks, submit = os.pipe()
     os.write(submit, b"".join(map(_head, range(len(portions)))))
     os.close(submit)
@@ -54,10 +65,10 @@ def read_ahead(found: Sequence[Found], workers: int, batch: int) -> Iterator[_Po
             pipes.append(answers)
             child = os.fork()
             if child == 0:
-                _work(portions, tasks, tell, pipes)
+                _work(portions, pack, tasks, tell, pipes)
             os.close(tell)
             children.append(child)
-        yield from _batches(_in_order(_answers(pipes)), batch // share)
+        yield from _in_order(_answers(pipes))
     finally:
         os.close(tasks)
         for answers in pipes:
@@ -70,24 +81,34 @@ def _head(number: int) -> bytes:
     return number.to_bytes(HEAD, "big")
 
 
-def _portions(found: Sequence[Found], share: int) -> Iterator[list[Found]]:
-    portion: list[Found] = []
+def portions_of(
+    files: Sequence[_T], size_of: Callable[[_T], int], least: int
+) -> tuple[list[list[_T]], int]:
+    """Files in portions, and about how many bytes each of these has."""
+    share = max(least, sum(map(size_of, files)) // MOST_SHARES)
+    portions: list[list[_T]] = []
+    portion: list[_T] = []
     size = 0
-    for each in found:
+    for each in files:
         portion.append(each)
-        size += each.size
+        size += size_of(each)
         if size >= share:
-            yield portion
+            portions.append(portion)
             portion, size = [], 0
     if portion:
-        yield portion
+        portions.append(portion)
+    return portions, share
 
 
 # --- a child -------------------------------------------------------------------------
 
 
 def _work(
-    portions: Sequence[list[Found]], tasks: int, tell: int, others: Sequence[int]
+    portions: Sequence[list[_T]],
+    pack: Callable[[list[_T]], bytes],
+    tasks: int,
+    tell: int,
+    others: Sequence[int],
 ) -> NoReturn:
     """Read portions until none is left; never returns into the parent's program."""
     for pipe in others:  # or a child whose parent is gone would wait for a reader
@@ -99,7 +120,7 @@ def _work(
             with suppress(OSError):
                 fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, ROOM)
         while task := os.read(tasks, HEAD):
-            answer = _packed(portions[int.from_bytes(task, "big")])
+            answer = pack(portions[int.from_bytes(task, "big")])
             rest = memoryview(b"".join((task, _head(len(answer)), answer)))
             while rest:
                 rest = rest[os.write(tell, rest) :]
@@ -165,17 +186,16 @@ def _answers(pipes: Sequence[int]) -> Iterator[tuple[int, bytes]]:
                     del whole[:end]
 
 
-def _in_order(answers: Iterator[tuple[int, bytes]]) -> Iterator[_Portion]:
-    """Unpacked portions by number; behind one that was lost, when all have come."""
+def _in_order(answers: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Packed portions by number; behind one that was lost, when all have come."""
     early: dict[int, bytes] = {}
     number = 0
     for each, packed in answers:
         early[each] = packed
         while number in early:
-            yield _unpacked(early.pop(number))
+            yield number, early.pop(number)
             number += 1
-    for each in sorted(early):
-        yield _unpacked(early[each])
+    yield from sorted(early.items())
 
 
 def _unpacked(packed: bytes) -> _Portion:

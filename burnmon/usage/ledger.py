@@ -61,7 +61,7 @@ from burnmon.usage.schema import (
     refusal,
     transaction,
 )
-from burnmon.usage.work_store import WorkFile, WorkStore, marks_of
+from burnmon.usage.work_store import WorkFile, WorkRows, WorkStore, work_rows
 from burnmon.work import Work
 
 MOST_KEYS = 500_000
@@ -375,6 +375,10 @@ class Ledger:
         if not self.writable:
             self._unlock()
 
+    def settle(self) -> None:
+        """Wait for what goes on behind: no thread of the ledger runs any more."""
+        self._finished()
+
     def _finished(self) -> None:
         if self._finishing is not None:
             self._finishing.join()
@@ -433,6 +437,10 @@ class Ledger:
         return self._work
 
     def absorb_work(self, read: Sequence[tuple[WorkFile, Work]]) -> None:
+        """``put_work`` of what was read."""
+        self.put_work([work_rows(*each) for each in read])
+
+    def put_work(self, read: Sequence[WorkRows]) -> None:
         """Take work and how far its files were read for it, all or nothing.
 
         Raises LedgerError when the ledger cannot be written.
@@ -440,7 +448,7 @@ class Ledger:
         self._finished()
         with self._telling(), transaction(self._db):
             self._work.put(read)
-            self._put_marks(marks_of(read))
+            self._put_marks(mark for each in read for mark in each.marks)
 
     def _changes(self, changes: Iterable[_Changed], horizon: int) -> list[Change]:
         return [

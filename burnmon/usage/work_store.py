@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import asdict
@@ -53,6 +53,32 @@ class WorkFile(Struct):
     """What an older reader saw in it is replaced by what is put now."""
 
 
+class WorkRows(NamedTuple):
+    """What one file states of work, as it is stored: in plain values."""
+
+    file: tuple[Any, ...]
+    anew: bool
+    """See ``WorkFile``."""
+    words: dict[str, int]
+    edits: list[tuple[Any, ...]]
+    calls: list[tuple[Any, ...]]
+    tools: list[tuple[Any, ...]]
+    marks: list[Mark]
+
+
+def work_rows(file: WorkFile, work: Work) -> WorkRows:
+    """Work that was read of a file, and how far it was, in rows."""
+    words: dict[str, int] = {}
+    of = (_safe(file.agent), file.of.first_at or 0, file.id)
+    trail = json.dumps(asdict(file.trail))
+    edits = [_edit_row(each, of, words) for each in work.edits]
+    calls = [_call_row(each, of, words) for each in work.calls]
+    tools = [_tool_row(each, of, words) for each in work.tools]
+    texts = {_safe(each): n for each, n in words.items()}
+    state = (file.id, file.reader, file.offset, file.tail, trail)
+    return WorkRows(state, file.anew, texts, edits, calls, tools, work.marks)
+
+
 class WorkStore:
     """The tables of work behind one connection of the ledger."""
 
@@ -91,37 +117,21 @@ class WorkStore:
         ).fetchall()
         return [_work_file(row) for row in rows if row[1] in readers]
 
-    def put(self, read: Sequence[tuple[WorkFile, Work]]) -> None:
+    def put(self, read: Sequence[WorkRows]) -> None:
         """Take work and the new states of its files; within a transaction."""
-        edits: list[tuple[Any, ...]] = []
-        calls: list[tuple[Any, ...]] = []
-        tools: list[tuple[Any, ...]] = []
         words: dict[str, int] = {}
-        for file, work in read:
-            of = (_safe(file.agent), file.of.first_at or 0, file.id)
-            edits.extend(_edit_row(each, of, words) for each in work.edits)
-            calls.extend(_call_row(each, of, words) for each in work.calls)
-            tools.extend(_tool_row(each, of, words) for each in work.tools)
+        for each in read:
+            words |= each.words
         self._db.executemany(
-            "INSERT OR IGNORE INTO word (id, text) VALUES (?, ?)",
-            [(n, _safe(each)) for each, n in words.items()],
+            "INSERT OR IGNORE INTO word (text, id) VALUES (?, ?)", words.items()
         )
-        self._forget([file.id for file, _ in read if file.anew])
-        self._put("edit", edits)
-        self._put("commit_call", calls)
-        self._put("tool_call", tools)
+        self._forget([each.file[0] for each in read if each.anew])
+        self._put("edit", [row for each in read for row in each.edits])
+        self._put("commit_call", [row for each in read for row in each.calls])
+        self._put("tool_call", [row for each in read for row in each.tools])
         self._db.executemany(
             "INSERT OR REPLACE INTO work_file VALUES (?,?,?,?,?)",
-            [
-                (
-                    file.id,
-                    file.reader,
-                    file.offset,
-                    file.tail,
-                    json.dumps(asdict(file.trail)),
-                )
-                for file, _ in read
-            ],
+            [each.file for each in read],
         )
 
     def _forget(self, files: Sequence[int]) -> None:
@@ -257,11 +267,6 @@ class _Words(dict[int, str]):
         found = self._db.execute("SELECT text FROM word WHERE id = ?", (word,))
         text = self[word] = str(found.fetchone()[0])
         return text
-
-
-def marks_of(read: Iterable[tuple[WorkFile, Work]]) -> list[Mark]:
-    """All marks among the work that was read."""
-    return [mark for _, work in read for mark in work.marks]
 
 
 def _reader_of(readers: Mapping[str, int]) -> str:

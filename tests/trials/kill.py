@@ -240,6 +240,15 @@ def work(world: World) -> None:
     command(world, "commits", "--json", "--since", "2026-11-01")
 
 
+def work_shared(world: World) -> None:
+    """Edits and commit calls read by several processes."""
+    from burnmon.live import gathering
+
+    gathering.WORTH_WORKERS, gathering.SHARED_BATCH, gathering.SHARE = 0, 40960, 8192
+    os.sched_getaffinity = lambda _: {0, 1, 2}
+    work(world)
+
+
 def live(world: World) -> None:
     """The live view's thread, with files that grow, alerts and lessons."""
     from burnmon.live.feeder import Feeder
@@ -315,6 +324,7 @@ WORK: dict[str, tuple[Callable[[World], None], tuple[str, ...], float, int]] = {
     "first scan, shared": (shared, ("",), 1.0, 3),
     "appended lines": (append, ("half", "half without work"), 1.0, 3),
     "migration": (migrate, tuple(f"schema {n}" for n in OLDER), 1.0, 4),
+    "work, shared": (work_shared, ("half without work", ""), 1.0, 3),
     "work and history": (work, ("half", "half without work", "whole"), 1.0, 3),
     "live view": (live, ("half", ""), 0.5, 4),
     "vacuum": (vacuum, ("whole", "half"), 1.0, 1),
