@@ -239,7 +239,7 @@ class _Sessions:
         self.ledger.absorb([(state, facts)])
         kept = self.ledger.file(state.path)
         assert kept is not None
-        if self.agent.work is not None:
+        if self.agent.worker:
             self._work(lines, trail)
         trails = self.ledger.trails(NOW - timedelta(days=9999))
         for _, _, each in trails:
@@ -247,7 +247,6 @@ class _Sessions:
             safe(text.fit(text.short_model(each.model), 30))
 
     def _work(self, lines: list[bytes], trail: Trail) -> None:
-        assert self.agent.work is not None
         known = WorkTrail(session_id=trail.session_id)
         work: Work = self.agent.work(lines, known, "home")
         file = WorkFile(1, self.agent.name, "home", "/r", trail, 1, trail=known)

@@ -7,10 +7,11 @@ file's trail, and answers with facts; it opens nothing and knows no clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from msgspec import Struct
 
-from burnmon.agents import answers, claude, claude_work, codex, codex_work, statusline
+from burnmon.agents import answers, claude, codex, statusline
 from burnmon.records import Facts, Trail
 from burnmon.work import Work, WorkTrail
 
@@ -35,10 +36,20 @@ class Agent(Struct, frozen=True):
     """Files below a root that belong to it as well, by name."""
     whole: bool = False
     """Its files are one document each, which is replaced: ``read`` gets all of it."""
-    work: Callable[[Sequence[bytes], WorkTrail, str], Work] | None = None
-    """What lines state of edits and commits, like ``read``; None if they state none."""
+    worker: str = ""
+    """Module of this package that reads lines for work; empty if they state none."""
     work_version: int = 0
     """Raised when ``work`` learns to see more."""
+
+    @property
+    def work(self) -> Callable[[Sequence[bytes], WorkTrail, str], Work]:
+        """What lines state of edits and commits, like ``read``.
+
+        Loaded when it is asked for: most commands do without, and are quicker.
+        """
+        reader: Callable[[Sequence[bytes], WorkTrail, str], Work]
+        reader = import_module(f"{__name__}.{self.worker}").work
+        return reader
 
 
 AGENTS: dict[str, Agent] = {
@@ -52,8 +63,8 @@ AGENTS: dict[str, Agent] = {
             claude.owns,
             claude.trail,
             claude.read,
-            work=claude_work.work,
-            work_version=claude_work.VERSION,
+            worker="claude_work",
+            work_version=3,
         ),
         Agent(
             "codex",
@@ -63,8 +74,8 @@ AGENTS: dict[str, Agent] = {
             codex.owns,
             codex.trail,
             codex.read,
-            work=codex_work.work,
-            work_version=codex_work.VERSION,
+            worker="codex_work",
+            work_version=2,
         ),
         Agent(
             "recordings",

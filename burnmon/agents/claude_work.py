@@ -31,8 +31,6 @@ from burnmon.work import (
     WorkTrail,
 )
 
-VERSION = 3
-
 _CALL = b'"tool_use"'
 _ANSWER = b'"tool_use_id"'
 _MOST_UNASKED = 8

@@ -23,8 +23,6 @@ from burnmon.records import Mark, identity
 from burnmon.text import base
 from burnmon.work import CommitCall, Edit, Outcome, ToolCall, Work, WorkTrail
 
-VERSION = 2
-
 _ABSENT = msgspec.Raw(b"")
 
 

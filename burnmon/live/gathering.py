@@ -28,7 +28,7 @@ WORTH_WORKERS = 8 << 20
 """Bytes from which it pays to share them among processors."""
 SHARE = 1 << 20
 """Bytes that one takes at a time."""
-READERS = {name: each.work_version for name, each in AGENTS.items() if each.work}
+READERS = {name: each.work_version for name, each in AGENTS.items() if each.worker}
 """Agents whose files tell of work, with the version of their reader."""
 
 
@@ -146,7 +146,7 @@ def _gone(file: WorkFile) -> WorkFile:
 def _read(file: WorkFile) -> Work:
     """What a file states of work beyond what was read of it; raises OSError."""
     agent = AGENTS[file.agent]
-    assert agent.work is not None
+    read = agent.work
     total = Work()
     with open_session(file.path) as stream:
         same = stream.continues(file.offset, file.tail)
@@ -158,7 +158,7 @@ def _read(file: WorkFile) -> Work:
         trail.session_id, trail.subagent = file.of.session_id, file.of.subagent
         trail.first_at = file.of.first_at
         for lines, end in stream.lines(file.offset):
-            part = agent.work(lines, trail, file.account)
+            part = read(lines, trail, file.account)
             total.edits += part.edits
             total.calls += part.calls
             total.tools += part.tools
