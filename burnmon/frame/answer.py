@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from textwrap import wrap
 
 from burnmon.frame.graph import bar
@@ -14,6 +15,8 @@ _GLYPHS = {"calm": "●", "attention": "▲", "alarm": "■", "unknown": "○"}
 _STYLES = {"unknown": "dim"}
 _CLOCK = 11
 """Cells of the clock with the blanks around it."""
+_BUSY = timedelta(minutes=5)
+"""Since the newest line the clock shows seconds for so long."""
 _UNKEPT = 3
 """Lines that the reason may take why nothing is kept."""
 _CLOCK_FROM = 30
@@ -36,9 +39,12 @@ def answer(latest: Snapshot | None, width: int) -> Line:
 
 def _freshness(latest: Snapshot, width: int) -> Line:
     """The clock, then how old the newest line is and how lines are come by."""
-    words = f"{local(latest.now, latest.zone):%H:%M:%S}"
-    if latest.health.last_line_at is not None:
-        words += f" · last line {ago(latest.health.last_line_at, latest.now)}"
+    last_at = latest.health.last_line_at
+    # A clock that ticks tells of life; at rest it would wake who looks and who draws.
+    busy = last_at is not None and latest.now - last_at < _BUSY
+    words = f"{local(latest.now, latest.zone):{'%H:%M:%S' if busy else '%H:%M'}}"
+    if last_at is not None:
+        words += f" · last line {ago(last_at, latest.now)}"
     if latest.health.reader:
         words += " · follows another burnmon"
     if not latest.health.watching:

@@ -37,8 +37,14 @@ CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
 TICK = timedelta(seconds=1)
 """A snapshot at least this often while something burns."""
-REST = timedelta(seconds=5)
-"""And this often while nothing does."""
+BREATH = timedelta(milliseconds=200)
+"""The shortest pause between two looks that nobody woke for."""
+REST = timedelta(seconds=15)
+"""And this often while nothing does, on whole quarters of a minute: clocks that show
+minutes turn with them."""
+GLANCE = timedelta(seconds=5)
+"""How often the newest files are looked at meanwhile. File events wake at once; this is
+for what has none though they arrive otherwise."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
 NEWEST = 20
@@ -55,6 +61,8 @@ LESSONS = 5
 """Closed windows whose forecasts are judged between two snapshots."""
 PORTION = 8 << 20
 """Bytes read between two looks at whether to stop, or at what is written meanwhile."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Post = Callable[[Snapshot], None]
 
@@ -95,6 +103,7 @@ class Feeder:
         self.explainer = Explainer(settings)
         """Tells why a session burns."""
         self._knows_all = False
+        self._woken_at = 0.0
 
     def start(self) -> Callable[[], None]:
         """Begin; returns what ends it."""
@@ -231,6 +240,7 @@ class Feeder:
         self._await(engine)
         if self._stop.is_set():
             return
+        self._woken_at = time.monotonic()
         woken = self._wake.is_set()
         self._wake.clear()
         self._bring_up_to_date(engine, self.clock())
@@ -247,12 +257,20 @@ class Feeder:
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
         self.shipper.rests = rests
-        for _ in range(REST // TICK if rests else 1):
-            if self._wake.wait(TICK.total_seconds()):
+        if rests:
+            left = REST - (self.clock() - _EPOCH) % REST
+        else:
+            # What a step takes, above all a walk, delays none of the next ones.
+            passed = timedelta(seconds=time.monotonic() - self._woken_at)
+            left = max(BREATH, TICK - passed)
+        while left > timedelta(0):
+            pause = min(left, GLANCE)
+            if self._wake.wait(pause.total_seconds()):
                 return
             self._look_beyond(engine, self.clock())
             if self._wake.is_set():
                 return
+            left -= pause
 
     def _look_beyond(self, engine: Engine, now: datetime) -> None:
         """Notice what events do not tell: trees that came or went, and files written

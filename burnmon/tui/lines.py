@@ -25,11 +25,14 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
         self._styles_by_words: dict[str, Style] = {}
+        self._strips: dict[int, Strip] = {}
+        """Lines as they were last rendered, by row; those that still hold."""
         self.area = (0, 0)
         """Width and height, for Textual reckons them anew whenever it is asked."""
 
     def on_resize(self) -> None:
         """Draw in the new size."""
+        self._strips.clear()
         self.area = (self.size.width, self.size.height)
         self.draw()
 
@@ -40,26 +43,44 @@ class Lines(Widget):
         """Replace the lines; what reads the same is not painted again."""
         old, self.lines = self.lines, lines
         if len(old) != len(lines):
+            self._strips.clear()
             self.refresh()
             return
         width = self.area[0] or self.size.width
-        changed = [
-            Region(0, row, width, 1)
-            for row, (before, after) in enumerate(zip(old, lines, strict=True))
-            if before != after
-        ]
+        both = enumerate(zip(old, lines, strict=True))
+        changed = [row for row, (before, after) in both if before != after]
+        for row in changed:
+            self._strips.pop(row, None)
         if changed:
-            self.refresh(*changed)
+            self.refresh(*(Region(0, row, width, 1) for row in changed))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region, as they are.
+
+        What Textual does around a line is for borders, padding, opacity and links, of
+        which no line here has any, and takes longer than the line itself.
+        """
+        strips = [self.render_line(y) for y in crop.line_range]
+        for each in self.get_line_filters():
+            _, background = self.background_colors
+            strips = [strip.apply_filter(each, background) for strip in strips]
+        return [strip.crop(crop.x, crop.right) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
         """One line in the colours of the theme."""
-        line = self.lines[y] if y < len(self.lines) else []
-        strip = Strip([RichSegment(text, self._style(words)) for text, words in line])
-        return strip.adjust_cell_length(self.size.width, self.rich_style)
+        strip = self._strips.get(y)
+        if strip is None:
+            line = self.lines[y] if y < len(self.lines) else []
+            parts = [RichSegment(text, self._style(words)) for text, words in line]
+            width = self.size.width
+            strip = Strip(parts).adjust_cell_length(width, self.rich_style)
+            self._strips[y] = strip
+        return strip
 
     def notify_style_update(self) -> None:
         """Forget the colours of the theme before."""
         self._styles_by_words.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     def _own_style(self, name: str) -> Style:
