@@ -85,6 +85,9 @@ class Terminal:
             self.read()
 
     def _begin(self, controlling: bool, prepare: Callable[[], object] | None) -> None:
+        # As a shell does it: whoever runs this may have begun deaf to signals.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         if controlling:
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
         if prepare is not None:

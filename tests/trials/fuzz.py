@@ -3,9 +3,9 @@
 What is tried: the samples of ``inputs.readers``, and with ``--corpus DIR`` the session
 lines found below a directory, each changed at random: a field replaced by a value of
 another type or size, bytes flipped, dropped, doubled, cut and spliced, text that would
-steer a terminal put in. With atheris, if it is installed, inputs are also led by what
-code they reach. A reader must end within some seconds and raise nothing; what it makes
-for a terminal must be safe.
+steer a terminal put in; hypothesis chooses as many. With atheris, if it is installed,
+inputs are also led by what code they reach. A reader must end within some seconds and
+raise nothing; what it makes for a terminal must be safe.
 
     python tests/trials/fuzz.py [--seconds N] [--only NAME] [--corpus DIR] [--seed N]
 
@@ -232,6 +232,48 @@ def by_chance(
     return count
 
 
+def by_hypothesis(
+    name: str, reader: Any, args: argparse.Namespace, seconds: float
+) -> Count:
+    """Let hypothesis choose what is put where, for some seconds."""
+    import inputs
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import seed as seeded
+    from hypothesis import strategies as st
+
+    words = st.text(max_size=40).map(lambda each: each.encode("utf-8", "surrogatepass"))
+    known = st.sampled_from([*inputs.HARSH, *steering()])
+    steps = st.lists(
+        st.tuples(
+            st.integers(0, 1 << 12),
+            st.integers(0, 60),
+            st.one_of(st.binary(max_size=60), words, known),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+    count, until, turn = Count(), time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        turn += 1
+
+        @seeded(1000 * args.seed + turn)
+        @settings(
+            max_examples=200,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(sample=st.sampled_from(reader.samples), steps=steps)
+        def changed(sample: bytes, steps: list[tuple[int, int, bytes]]) -> None:
+            for at, drop, put in steps:
+                at %= len(sample) + 1
+                sample = sample[:at] + put + sample[at + drop :]
+            fed(reader.feed, sample, count)
+
+        changed()
+    return count
+
+
 def led_by_code(name: str, seconds: int, seed: int) -> Count:
     """Let atheris look for inputs that reach other code, in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
@@ -290,8 +332,9 @@ def trials(args: argparse.Namespace) -> Iterator[tuple[str, str, Count]]:
         for name, reader in inputs.readers(Path(place)).items():
             if args.only and name not in args.only:
                 continue
-            share = args.seconds / 2 if ATHERIS else args.seconds
+            share = args.seconds / (3 if ATHERIS else 2)
             yield name, "chance", by_chance(name, reader, args, share)
+            yield name, "hypothesis", by_hypothesis(name, reader, args, share)
             if ATHERIS:
                 yield name, "atheris", led_by_code(name, int(share), args.seed)
 
@@ -311,13 +354,13 @@ def main() -> int:
         lead(args.led, args)
         return 0
     head = ("reader", "by", "inputs", "crashes", "hangs", "escapes", "slowest", "peak")
-    print("{:12} {:8} {:>10} {:>8} {:>6} {:>8} {:>9} {:>8}".format(*head), flush=True)
+    print("{:12} {:10} {:>10} {:>8} {:>6} {:>8} {:>9} {:>8}".format(*head), flush=True)
     total = Count()
     with nullcontext():
         for name, how, count in trials(args):
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
             print(
-                f"{name:12} {how:8} {count.inputs:10,} {count.crashes:8,}"
+                f"{name:12} {how:10} {count.inputs:10,} {count.crashes:8,}"
                 f" {count.hangs:6,} {count.escapes:8,} {count.longest:7.2f} s"
                 f" {peak:5} MB",
                 flush=True,

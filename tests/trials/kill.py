@@ -3,10 +3,9 @@
 Each trial starts one piece of work in a process of its own: a first scan (alone, or
 shared among processors), reading on, a ledger of each older schema brought up to date,
 edits and commits read for a report, the live view's thread, a vacuum of the ledger,
-``setup``, the files of the state. The process gets SIGKILL in one of four
-ways: at the n-th step of the database, at the
-n-th line of the modules that write, at the n-th system call that writes (where
-``strace`` is installed), or after a while. Then
+``setup``, the files of the state. The process gets SIGKILL in one of four ways: at the
+n-th step of the database, at the n-th line of the modules that write, at the n-th
+system call that writes (where ``strace`` is installed), or after a while. Then
 
 - SQLite finds nothing wrong with what lies there, and nothing else is needed,
 - files of the state, of Claude Code and of tmux are whole: as before, or as after,

@@ -453,14 +453,15 @@ def history(faults: Faults) -> None:
 
 @CASES.named("everything belongs to another user")
 def others(faults: Faults) -> None:
-    if os.geteuid():
-        raise NotTried("only root can be somebody else")
+    if os.geteuid() or shutil.which("setpriv") is None:
+        raise NotTried("only root can give files away, and setpriv its power")
     for warm in (False, True):
         with world(faults, warm) as made:
-            made.home.parent.chmod(0o755)
-            for each in made.home.rglob("*"):
+            for each in (made.home, *made.home.rglob("*")):
                 each.chmod(0o755 if each.is_dir() else 0o644)
-            made.prepare = lambda: os.setuid(65_534)
+                os.chown(each, 65_534, 65_534)
+            powers = "-dac_override,-dac_read_search,-fowner,-chown,-setuid"
+            made.prefix = ("setpriv", "--bounding-set", powers)
             with made.shown():
                 made.told(KEPT)
                 made.live()
@@ -470,8 +471,8 @@ def others(faults: Faults) -> None:
 @CASES.named("files may be no larger than 64 kB (RLIMIT_FSIZE)")
 def small_files(faults: Faults) -> None:
     with world(faults, warm=False) as made:
-        for number in range(400):
-            made.work() if number % 4 == 0 else None
+        for _ in range(100):
+            made.work()
         most = 64 << 10
         made.prepare = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         with made.shown():
@@ -490,7 +491,6 @@ def no_descriptors(faults: Faults) -> None:
         for _ in range(4):
             made.work()
             time.sleep(1)
-        made.told("Too many open files", 30)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         name = f"seen{made.count:03}"
         faults.check(made.seen(name, 0, 30), f"{name} is not shown afterwards")
