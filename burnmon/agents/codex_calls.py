@@ -65,7 +65,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
     """The call of a tool, from its arguments in whatever shape a version wrote them."""
     text = _text(given)
     arguments = loose(text)
-    call = Call(tool=name, what=identity(name, text))
+    call = Call(tool=name)
     if name == "apply_patch":
         patch = arguments.get("input", arguments.get("patch", text))
         _patch(call, str(patch), cwd)
@@ -85,6 +85,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
             call.target = program(command)
             call.what = identity(name, squeezed(command), where)
         _command(call, command, absolute(str(where), cwd) if where else cwd)
+    call.what = call.what or identity(name, text)
     call.changes = _together(call.changes)
     if not call.target and call.changes:
         call.target = base(call.changes[0].path)

@@ -263,6 +263,7 @@ _WRAPPERS = frozenset("sudo env command exec nohup nice timeout builtin rtk".spl
 SHELLS = frozenset("bash sh zsh dash powershell powershell.exe pwsh".split())
 """Programs whose last argument may be a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_DRIVE = re.compile(r"[A-Za-z]:\\")
 _ABSOLUTE = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
 
 
@@ -343,12 +344,12 @@ def _given(name: str, words: list[str]) -> str:
 
 def absolute(path: str, cwd: str) -> str:
     """A path as seen from a directory; ``~`` stays, ``/`` separates."""
-    path = path.replace("\\", "/") if re.match(r"[A-Za-z]:\\", cwd + path) else path
+    path = path.replace("\\", "/") if _DRIVE.match(cwd + path) else path
     while path.startswith("./"):
         path = path[2:].lstrip("/")
     if not cwd or _ABSOLUTE.match(path):
         return path
-    if re.match(r"[A-Za-z]:\\", cwd):
+    if _DRIVE.match(cwd):
         cwd = cwd.replace("\\", "/")
     cwd = cwd.rstrip("/")
     while path.startswith("../") or path == "..":
