@@ -65,7 +65,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
     """The call of a tool, from its arguments in whatever shape a version wrote them."""
     text = _text(given)
     arguments = loose(text)
-    call = Call(tool=name, what=identity(name, text))
+    call = Call(tool=name)
     if name == "apply_patch":
         patch = arguments.get("input", arguments.get("patch", text))
         _patch(call, str(patch), cwd)
@@ -85,6 +85,7 @@ def read(name: str, given: msgspec.Raw, cwd: str) -> Call:
             call.target = program(command)
             call.what = identity(name, squeezed(command), where)
         _command(call, command, absolute(str(where), cwd) if where else cwd)
+    call.what = call.what or identity(name, text)
     call.changes = _together(call.changes)
     if not call.target and call.changes:
         call.target = base(call.changes[0].path)
@@ -167,14 +168,23 @@ def stated(changes: msgspec.Raw) -> Iterator[Change]:
             yield _changed(patches.Change(path, *both))
 
 
-_WORK = re.compile(
-    r"Begin Patch|<<|commit|cherry-pick|revert|merge|rebase|\bam\b|(?:pr|mr)\s+create"
-)
-"""A quick look: most commands neither write a file that is seen nor make commits."""
+_WORK = ("Begin Patch", "<<", "commit", "cherry-pick", "revert", "merge", "rebase")
+_MAIL = re.compile(r"am\b(?<!\wam)")
+_REQUEST = re.compile(r"(?:pr|mr)\s+create")
+
+
+def _works(command: str) -> bool:
+    """A quick look: most commands neither write a file that is seen nor make commits,
+    or ask for them to be merged."""
+    return (
+        any(each in command for each in _WORK)
+        or _MAIL.search(command) is not None
+        or ("create" in command and _REQUEST.search(command) is not None)
+    )
 
 
 def _command(call: Call, command: str, cwd: str) -> None:
-    if not _WORK.search(command):
+    if not _works(command):
         return
     if "*** Begin Patch" in command:
         _patch(call, command, shell.directory(command, cwd))
@@ -227,7 +237,8 @@ _BARRED = re.compile(
     r"|apply_patch verification failed|failed to parse|failed for|approval required"
     r"|patch rejected|unsupported call|sandbox error"
 )
-_CODES = re.compile(r"\bexit(?:_code)?\\?[\"']?\s*[:=]\s*(-?\d+)")
+# What is looked for in long outputs begins with a text, for that is found quickly.
+_CODES = re.compile(r"exit(?<!\wexit)(?:_code)?\\?[\"']?\s*[:=]\s*(-?\d+)")
 _SESSION = re.compile(r"\bsession_id\\?\"?\s*[:=]\s*(\d+)", re.I)
 _OUTPUT = re.compile(r"\"output\":\s*\"")
 _HEADED = re.compile(r"\A(?:.*\n){0,80}?Output:(?:\n|\Z)")
@@ -274,7 +285,8 @@ def _worded(first: str, others: list[str]) -> Result:
         printed = "\n".join(others)
         codes = [int(each) for each in _CODES.findall(printed)]
         code = next((each for each in codes if each), codes[0] if codes else None)
-        session = None if codes or name else _SESSION.search(printed)
+        unnamed = not (codes or name) and "session_id" in printed.lower()
+        session = _SESSION.search(printed) if unnamed else None
         name = f"session {session[1]}" if session else name
     text = "\n".join([first[len(head) :] if headed else first, *map(_said, others)])
     answer = head if headed else first[:300]

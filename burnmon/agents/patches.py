@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from burnmon.agents.lines import LONGEST_TEXT
@@ -17,8 +19,11 @@ class Change(NamedTuple):
     removed: list[bytes]
 
 
-_BEGIN = re.compile(r"(?:^|[\"'])\*\*\* Begin Patch\s*$", re.MULTILINE)
-_END = re.compile(r"^\*\*\* End Patch", re.MULTILINE)
+_BEGIN = re.compile(
+    r"\*\*\* Begin Patch(?:(?<=^.{15})|(?<=[\"'].{15}))\s*$", re.MULTILINE
+)
+"""At the beginning of a line or of a text in quotes."""
+_END = "*** End Patch"
 _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
 _MOVED = "*** Move to: "
 
@@ -26,13 +31,24 @@ _MOVED = "*** Move to: "
 def patched(text: str) -> list[Change]:
     """Changes of the patches in a text, a file each; what is deleted is not in them."""
     changes: dict[str, Change] = {}
-    for patch in _BEGIN.split(text[:LONGEST_TEXT])[1:]:
-        for change in _files(_END.split(patch, maxsplit=1)[0].split("\n")):
+    for patch in _begun(text[:LONGEST_TEXT]):
+        for change in _files(patch.split("\n")):
             before = changes.setdefault(change.path, change)
             if before is not change:
                 before.added.extend(change.added)
                 before.removed.extend(change.removed)
     return list(changes.values())
+
+
+def _begun(text: str) -> Iterator[str]:
+    """What is between the first line of each patch and its last."""
+    begins = [*_BEGIN.finditer(text)]
+    for found, after in zip_longest(begins, begins[1:]):
+        stop = after.start() if after else len(text)
+        # A quote before the next one is no part of this one.
+        stop -= after is not None and text[stop - 1] in "\"'"
+        end = text.find(f"\n{_END}", found.end() - 1, stop)
+        yield text[found.end() : stop if end < 0 else end + 1]
 
 
 def _files(lines: list[str]) -> list[Change]:

@@ -155,7 +155,8 @@ def pull_requests(command: str, output: str) -> tuple[str, ...]:
 
 def creates_request(command: str) -> bool:
     """Whether a command asks for commits to be pulled or merged."""
-    return _CREATES_PR.search(command) is not None and any(
+    asks = "create" in command and _CREATES_PR.search(command) is not None
+    return asks and any(
         (run.program, *run.words[:2]) in _CREATING for run in runs(command, "")
     )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from operator import length_hint
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -33,6 +35,7 @@ _HEREDOC = re.compile(
     r"<<(?!<)(-?)[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s;&|<>()])+)"
 )
 _REDIRECTION = re.compile(r"(?:&>>?|>[>|]?|<<<|<>?)(&[\d-]*)?")
+_SEPARATING = "&|;\n"
 _SEPARATOR = re.compile(r"&&|\|\||\|&|;;|&(?!>)|[;|\n]")
 
 
@@ -66,6 +69,7 @@ class _Reader:
     def __init__(self, text: str, pieces: Iterator[int]) -> None:
         """``pieces`` yields once for each piece that may be read."""
         self.text = text
+        self.length = len(text)
         self.at = 0
         self.pieces = pieces
         self.awaited: list[Heredoc] = []
@@ -75,10 +79,11 @@ class _Reader:
         """The commands up to an unquoted ``end``, or all."""
         commands = [Command()]
         while self._goes_on():
-            if end and self.text.startswith(end, self.at):
-                self.at += len(end)
+            here = self.text[self.at]
+            if end and here == end:
+                self.at += 1
                 break
-            if separator := self._match(_SEPARATOR):
+            if here in _SEPARATING and (separator := self._match(_SEPARATOR)):
                 commands[-1].then = separator[0]
                 commands.append(Command())
                 if separator[0] == "\n":
@@ -89,9 +94,12 @@ class _Reader:
 
     def _goes_on(self) -> bool:
         """Whether there is more to be read, and may be."""
-        if self.at < len(self.text) and next(self.pieces, None) is None:
-            self.at = len(self.text)
-        return self.at < len(self.text)
+        if self.at >= self.length:
+            return False
+        if next(self.pieces, None) is None:
+            self.at = self.length
+            return False
+        return True
 
     def _piece(self, command: Command, depth: int) -> None:
         """A word, a redirection, a subshell, or what is between them."""
@@ -106,7 +114,7 @@ class _Reader:
             command.words.clear()
             if here == "(" and depth < _DEEPEST:
                 command.subshells.append(self.script(")", depth + 1))
-        elif heredoc := self._match(_HEREDOC):
+        elif here == "<" and (heredoc := self._match(_HEREDOC)):
             self._await(command, heredoc)
         elif here in "<>" or self.text.startswith("&>", self.at):
             self._redirect(command, depth)
@@ -166,8 +174,9 @@ class _Reader:
         parts: list[str] = []
         while self._goes_on():
             here = self.text[self.at]
-            if plain := self._match(_PLAIN):
+            if plain := _PLAIN.match(self.text, self.at):
                 parts.append(plain[0])
+                self.at = plain.end()
             elif here == "'":
                 parts.append(self._until("'"))
             elif here == '"':
@@ -254,14 +263,25 @@ _WRAPPERS = frozenset("sudo env command exec nohup nice timeout builtin rtk".spl
 SHELLS = frozenset("bash sh zsh dash powershell powershell.exe pwsh".split())
 """Programs whose last argument may be a script."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_DRIVE = re.compile(r"[A-Za-z]:\\")
 _ABSOLUTE = re.compile(r"[/~]|[A-Za-z]:[\\/]|\\\\")
 
 
 def runs(command: str, cwd: str) -> Iterator[Run]:
     """The programs of a command, in the order in which the shell begins them."""
+    script, left = _script(command)
+    yield from _follow(script, cwd, False, 0, iter(range(left)))
+
+
+@lru_cache(maxsize=4)
+def _script(command: str) -> tuple[list[Command], int]:
+    """A command as it is read, and how many pieces may still be read of its scripts.
+
+    Kept, because a command is asked several things in a row.
+    """
     pieces = iter(range(_MOST_PIECES))
     script = _Reader(command[:LONGEST_TEXT], pieces).script()
-    yield from _follow(script, cwd, False, 0, pieces)
+    return script, length_hint(pieces)
 
 
 def _follow(
@@ -324,12 +344,12 @@ def _given(name: str, words: list[str]) -> str:
 
 def absolute(path: str, cwd: str) -> str:
     """A path as seen from a directory; ``~`` stays, ``/`` separates."""
-    path = path.replace("\\", "/") if re.match(r"[A-Za-z]:\\", cwd + path) else path
+    path = path.replace("\\", "/") if _DRIVE.match(cwd + path) else path
     while path.startswith("./"):
         path = path[2:].lstrip("/")
     if not cwd or _ABSOLUTE.match(path):
         return path
-    if re.match(r"[A-Za-z]:\\", cwd):
+    if _DRIVE.match(cwd):
         cwd = cwd.replace("\\", "/")
     cwd = cwd.rstrip("/")
     while path.startswith("../") or path == "..":

@@ -17,6 +17,7 @@ from datetime import datetime
 from hashlib import blake2b
 from heapq import nlargest
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,7 +44,7 @@ LONGEST_LINE = 64 << 20
 """A line beyond this is no session line; it is skipped and counted."""
 LARGEST_UNPACKED = 512 << 20
 """Bytes that a compressed file is unpacked to at most: it may be a bomb."""
-NEWLINE = 10
+_LAST = itemgetter(-1)
 TAIL = 4096
 """Bytes before the offset whose digest shows that a file was only extended."""
 
@@ -409,10 +410,8 @@ class SessionStream:
             file.seek(offset)
             while not self.rest and (lines := file.readlines(BLOCK)):
                 # A writer may end a line meanwhile: its halves are not two lines.
-                whole = next(
-                    (n for n, line in enumerate(lines) if line[-1] != NEWLINE),
-                    len(lines),
-                )
+                ends = bytes(map(_LAST, lines))
+                whole = len(ends) - len(ends.lstrip(b"\n"))
                 self.rest = b"".join(lines[whole : whole + 1])
                 if whole:
                     offset += sum(map(len, lines[:whole]))
