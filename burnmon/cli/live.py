@@ -149,14 +149,16 @@ def _run_screen(
 class _Early:
     """A feed that begins while the screen is still loaded, which takes as long.
 
-    It keeps the newest snapshot until there is a screen to hand it to.
+    It keeps the newest snapshot until there is a screen to hand it to, and the feed
+    waits with it: what else it would do takes time from the screen.
     """
 
     def __init__(self, feed: Feed) -> None:
         self._lock = threading.Lock()
         self._post: Callable[[Snapshot], None] | None = None
         self._newest: Snapshot | None = None
-        self.stop = feed(self._take)
+        self._ready = threading.Event()
+        self._end = feed(self._take)
 
     def __call__(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Hand the snapshots over; what came before, first."""
@@ -164,12 +166,19 @@ class _Early:
             self._post = post
             if self._newest is not None:
                 self._hand_over(self._newest)
+        self._ready.set()
         return self.stop
+
+    def stop(self) -> None:
+        """End the feed."""
+        self._ready.set()
+        self._end()
 
     def _take(self, snapshot: Snapshot) -> None:
         with self._lock:
             self._newest = None if self._post else snapshot
             self._hand_over(snapshot)
+        self._ready.wait(PATIENCE)
 
     def _hand_over(self, snapshot: Snapshot) -> None:
         if self._post is None:

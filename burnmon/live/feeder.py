@@ -47,6 +47,8 @@ GLANCE = timedelta(seconds=5)
 for what has none though they arrive otherwise."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
+REST_WALK = timedelta(minutes=1)
+"""The same while nothing burns."""
 NEWEST = 20
 """Files that are looked at each tick, whatever events tell: some changes have none."""
 COUNT = timedelta(minutes=5)
@@ -104,6 +106,7 @@ class Feeder:
         """Tells why a session burns."""
         self._knows_all = False
         self._woken_at = 0.0
+        self._walks = WALK
 
     def start(self) -> Callable[[], None]:
         """Begin; returns what ends it."""
@@ -257,6 +260,7 @@ class Feeder:
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
         self.shipper.rests = rests
+        self._walks = REST_WALK if rests else WALK
         if rests:
             left = REST - (self.clock() - _EPOCH) % REST
         else:
@@ -282,7 +286,7 @@ class Feeder:
             watch = self._watch
             if watch.lost or watch.moved() or not watch.works():
                 watch.note(None)
-            elif _passed(self._walked_at, now, WALK):
+            elif _passed(self._walked_at, now, self._walks):
                 self._wake.set()
 
     def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
@@ -325,10 +329,10 @@ class Feeder:
         engine.watching = watch is not None and watch.works()
         if watch is not None:
             due = watch.lost or not engine.watching
-            if not due and not _passed(self._walked_at, now, WALK):
+            if not due and not _passed(self._walked_at, now, self._walks):
                 return False
             # Watches are made anew while this goes on: one more walk, a tick later.
-            self._walked_at = now - WALK + TICK if watch.shaken else now
+            self._walked_at = now - self._walks + TICK if watch.shaken else now
             watch.lost = watch.shaken = False
             return True
         self._walked_at = now

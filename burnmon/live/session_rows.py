@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from heapq import nlargest
+from operator import itemgetter
 
 from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
@@ -43,10 +46,29 @@ def session_rows(
     it came to within ``RECENT``.
     """
     now = accounts.now
+    lively: list[Session] = []
+    quiet: list[tuple[datetime, str, Session]] = []
+    for name, session in accounts.sessions.items():
+        last_at = session.last_at
+        if last_at is None or now - last_at > SHOWN:
+            continue
+        if name in alive or name in rates or _may_stir(session, accounts):
+            lively.append(session)
+        else:
+            quiet.append((last_at, name, session))
     rows = [
         _kept_row(session, alive.get(session.session_id), accounts, rates, limits, kept)
-        for session in accounts.sessions.values()
-        if session.last_at is not None and now - session.last_at <= SHOWN
+        for session in lively
+    ]
+    # Of those that are idle for sure, the newest come first: the others have no row.
+    quarter = int(now.timestamp()) // QUIET
+    rows += [
+        kept.same(
+            ("quiet", name),
+            (session, accounts.tally.sessions.get(name, _NOTHING).version, quarter),
+            partial(_kept_row, session, None, accounts, rates, limits, kept),
+        )
+        for _, name, session in nlargest(MOST_SESSIONS, quiet, key=itemgetter(0, 1))
     ]
     order = {"burning": 0, "waiting": 1, "idle": 2}
     rows.sort(
@@ -64,8 +86,18 @@ _NOTHING, _NO_SPEND = SessionTally(), Spend()
 _MINUTE = timedelta(minutes=1)
 YOUNG = timedelta(minutes=2)
 """Rows of sessions that wrote in this span count seconds, older ones minutes."""
+QUIET = 15
+"""Seconds for which the row of a session that is idle for long stays as it is."""
 WHAT_IF = timedelta(seconds=5)
 """What else could be is asked at most so often; it prices the last minutes anew."""
+
+
+def _may_stir(session: Session, accounts: Accounts) -> bool:
+    """Whether a session may be other than idle, going by when it last moved."""
+    now = accounts.now
+    sums = accounts.tally.sessions.get(session.session_id, _NOTHING)
+    moved = (session.last_at, session.doing_at, *sums.subagents.values())
+    return any(each is not None and now - each <= WAITS for each in moved)
 
 
 def _kept_row(
