@@ -22,7 +22,7 @@ from burnmon.work import Work, WorkTrail
 
 BATCH = 64 << 20
 """Bytes read between two commits."""
-SHARED_BATCH = 24 << 20
+SHARED_BATCH = 96 << 20
 """The same while others read: the last batch is written when they are through."""
 WORTH_WORKERS = 8 << 20
 """Bytes from which it pays to share them among processors."""
