@@ -23,6 +23,8 @@ HOMES = {"claude": ".claude", "codex": ".codex"}
 """Agent → its home below a person's."""
 LONGEST_SPAN = timedelta(days=90)
 """All copies together lie within so many days, as far as one copy allows."""
+LEAST_STEP = timedelta(minutes=7)
+"""Between two copies: who tells requests apart by their time alone sees them all."""
 _TIME = "%Y-%m-%dT%H:%M:%S"
 _ALNUM = b"0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _TOKEN = re.compile(
@@ -132,7 +134,8 @@ def scale(
         if not files:
             continue
         first, last = extent(files)
-        step = max(timedelta(), LONGEST_SPAN - (last - first)) / max(1, copies - 1)
+        room = max(LEAST_STEP * copies, LONGEST_SPAN - (last - first))
+        step = room / max(1, copies - 1)
         root = os.fspath(home / HOMES[agent])
         made += [
             (root, source, copy, end - last - step * copy)
