@@ -458,14 +458,18 @@ def main() -> int:
     # A burnmon that is left in tmux would make the next one its reader.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     own = {agent: Path.home() / name for agent, name in bench_homes.HOMES.items()}
-    given = {agent: getattr(args, agent) for agent in own}
+    given = {agent: getattr(args, agent) or [] for agent in own}
+    for agent, homes in given.items():
+        for home in homes:
+            if not bench_homes.sources(agent, [home]):
+                parser.error(f"--{agent} {home}: no session file below it")
     if not any(given.values()):
-        given = {agent: [home] for agent, home in own.items() if home.exists()}
+        used = {a: home for a, home in own.items() if bench_homes.sources(a, [home])}
+        given = {agent: [home] for agent, home in used.items()}
     rounds, seconds = (1, 5.0) if args.quick else (args.rounds, args.seconds)
     with tempfile.TemporaryDirectory(prefix="burnmon-bench-") as temporary:
         place = args.keep or Path(temporary)
-        sources = {agent: homes or [] for agent, homes in given.items()}
-        bench = Bench(place, sources, args.size << 20, args.peers, rounds, seconds)
+        bench = Bench(place, given, args.size << 20, args.peers, rounds, seconds)
         for line in versions(bench, place):
             print(line)
         rows: list[Row] = []
