@@ -6,11 +6,11 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from heapq import nlargest
-from operator import itemgetter
+from typing import NamedTuple
 
 from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
@@ -46,30 +46,20 @@ def session_rows(
     it came to within ``RECENT``.
     """
     now = accounts.now
-    lively: list[Session] = []
-    quiet: list[tuple[datetime, str, Session]] = []
+    quiet = kept.same(
+        "quiet",
+        int(now.timestamp()) // QUIET,
+        partial(_quiet_rows, accounts, alive, rates, limits, kept),
+    )
+    rows: list[SessionRow] = []
     for name, session in accounts.sessions.items():
-        last_at = session.last_at
-        if last_at is None or now - last_at > SHOWN:
-            continue
-        if name in alive or name in rates or _may_stir(session, accounts):
-            lively.append(session)
-        else:
-            quiet.append((last_at, name, session))
-    rows = [
-        _kept_row(session, alive.get(session.session_id), accounts, rates, limits, kept)
-        for session in lively
-    ]
-    # Of those that are idle for sure, the newest come first: the others have no row.
-    quarter = int(now.timestamp()) // QUIET
-    rows += [
-        kept.same(
-            ("quiet", name),
-            (session, accounts.tally.sessions.get(name, _NOTHING).version, quarter),
-            partial(_kept_row, session, None, accounts, rates, limits, kept),
-        )
-        for _, name, session in nlargest(MOST_SESSIONS, quiet, key=itemgetter(0, 1))
-    ]
+        still = quiet.get(name)
+        stirs = name in alive or name in rates
+        if still is not None and not stirs and still.holds(session, accounts.tally):
+            rows += still.row
+        elif session.last_at is not None and now - session.last_at <= SHOWN:
+            alone = alive.get(name), accounts, rates, limits, kept
+            rows.append(_kept_row(session, *alone))
     order = {"burning": 0, "waiting": 1, "idle": 2}
     rows.sort(
         key=lambda row: (
@@ -87,9 +77,58 @@ _MINUTE = timedelta(minutes=1)
 YOUNG = timedelta(minutes=2)
 """Rows of sessions that wrote in this span count seconds, older ones minutes."""
 QUIET = 15
-"""Seconds for which the row of a session that is idle for long stays as it is."""
+"""Seconds for which rows of sessions that are idle for long stay as they are."""
 WHAT_IF = timedelta(seconds=5)
 """What else could be is asked at most so often; it prices the last minutes anew."""
+
+
+class _Quiet(NamedTuple):
+    """A session that is idle for long."""
+
+    session: Session
+    version: int
+    """Of its sums."""
+    row: tuple[SessionRow, ...]
+    """Its row; empty if too many newer ones are idle as well."""
+
+    def holds(self, session: Session, tally: Tally) -> bool:
+        """Whether nothing came of it since."""
+        sums = tally.sessions.get(session.session_id, _NOTHING)
+        return self.session is session and self.version == sums.version
+
+
+def _quiet_rows(
+    accounts: Accounts,
+    alive: Mapping[str, Alive],
+    rates: Mapping[str, Spend],
+    limits: Sequence[Window],
+    kept: Kept,
+) -> dict[str, _Quiet]:
+    """Sessions that can only be idle, the newest of them with their rows.
+
+    Most are; to go through them for each snapshot would take half of its time.
+    """
+    found = {
+        name: session
+        for name, session in accounts.sessions.items()
+        if not (name in alive or name in rates or _may_stir(session, accounts))
+    }
+    oldest = datetime.min.replace(tzinfo=UTC)
+    newest = nlargest(MOST_SESSIONS, found, key=lambda n: found[n].last_at or oldest)
+    rows = {
+        name: _kept_row(found[name], None, accounts, rates, limits, kept)
+        for name in newest
+        if accounts.now - (found[name].last_at or oldest) <= SHOWN
+    }
+    sums = accounts.tally.sessions
+    return {
+        name: _Quiet(
+            session,
+            sums.get(name, _NOTHING).version,
+            (rows[name],) if name in rows else (),
+        )
+        for name, session in found.items()
+    }
 
 
 def _may_stir(session: Session, accounts: Accounts) -> bool:

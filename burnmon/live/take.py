@@ -117,7 +117,10 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown, kept)
     if known.circles:
-        rows = tuple(_in_circles(each, known, now) for each in rows)
+        rows = tuple(
+            _in_circles(each, known, now) if each.session_id in known.circles else each
+            for each in rows
+        )
     missing = _missing(known, tally, limits, rows, now)
     # What was stated or spent is drawn at once, while little of both happens.
     stood = [(each.used, each.resets_at) for each, _ in outlook]
