@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import example
 import pytest
 from msgspec.structs import replace
 from textual.color import Color
 from textual.events import Key, MouseScrollDown
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES
 from textual.widgets import HelpPanel, Input
 
@@ -19,7 +22,7 @@ from burnmon.tui.app import BurnApp
 from burnmon.tui.driver import WakingEvent, quiet_driver
 from burnmon.tui.feed import Post, SnapshotReady
 from burnmon.tui.keys import BINDINGS
-from burnmon.tui.lines import Lines, Part
+from burnmon.tui.lines import Lines, Part, Still
 from burnmon.tui.modal import Explain
 from burnmon.tui.theme import contrast, distance
 
@@ -422,6 +425,31 @@ async def test_repaints_only_changes() -> None:
         await pilot.pause()
         assert regions == [1]
         assert pane.lines != before
+
+
+async def test_asks_only_changed_parts_for_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line that changes lets no other part, nor what lies behind, be drawn."""
+    fed = Fed()
+    drawn: list[str] = []
+
+    def noted(draw: Callable[[Any, Region], list[Strip]]) -> Any:
+        def note(self: Still, crop: Region) -> list[Strip]:
+            drawn.append(self.id or type(self).__name__)
+            return draw(self, crop)
+
+        return note
+
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        for each in (Still, Lines):
+            monkeypatch.setattr(each, "drawn", noted(each.drawn))
+        first, *rest = example.events()
+        other = replace(first, text="another line")
+        fed.post(replace(example.snapshot(), events=(other, *rest)))
+        await pilot.pause(0.1)
+        assert drawn == ["events"]
 
 
 async def test_quit() -> None:

@@ -105,7 +105,6 @@ class Feeder:
         self.explainer = Explainer(settings)
         """Tells why a session burns."""
         self._knows_all = False
-        self._woken_at = 0.0
         self._walks = WALK
 
     def start(self) -> Callable[[], None]:
@@ -243,7 +242,6 @@ class Feeder:
         self._await(engine)
         if self._stop.is_set():
             return
-        self._woken_at = time.monotonic()
         woken = self._wake.is_set()
         self._wake.clear()
         self._bring_up_to_date(engine, self.clock())
@@ -264,9 +262,9 @@ class Feeder:
         if rests:
             left = REST - (self.clock() - _EPOCH) % REST
         else:
-            # What a step takes, above all a walk, delays none of the next ones.
-            passed = timedelta(seconds=time.monotonic() - self._woken_at)
-            left = max(BREATH, TICK - passed)
+            # With the full second: what a step takes, above all a walk, delays none of
+            # the next ones, and lines that come each second do not meet one each time.
+            left = max(BREATH, TICK - (self.clock() - _EPOCH) % TICK)
         while left > timedelta(0):
             pause = min(left, GLANCE)
             if self._wake.wait(pause.total_seconds()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
@@ -16,7 +16,42 @@ from burnmon.frame.graph import in_one_colour
 from burnmon.frame.segments import STYLES
 
 
-class Lines(Widget):
+class Still(Widget):
+    """A widget that hands over its strips of before while nothing in it changed.
+
+    Whenever a line changes anywhere, Textual asks all widgets for all of their lines.
+    """
+
+    _drawn: tuple[Region, list[Strip]] | None = None
+    """The strips that were handed over last, and of which region of the widget."""
+
+    def refresh(self, *regions: Region, **options: Any) -> Self:
+        """Draw anew what changed; nothing of before holds."""
+        self._drawn = None
+        return super().refresh(*regions, **options)
+
+    def _set_dirty(self, *regions: Region) -> None:
+        # What Textual does by itself, at a new size or theme, comes here alone.
+        self._drawn = None
+        super()._set_dirty(*regions)
+
+    def notify_style_update(self) -> None:
+        """Draw in the colours of another theme."""
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region, in the colours of the theme."""
+        if self._drawn is None or self._drawn[0] != crop:
+            self._drawn = crop, self.drawn(crop)
+        return self._drawn[1]
+
+    def drawn(self, crop: Region) -> list[Strip]:
+        """The lines of a region, drawn anew."""
+        return super().render_lines(crop)
+
+
+class Lines(Still):
     """Lines of styled text; each style word is a component class, ``line--word``."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in STYLES}
@@ -54,7 +89,7 @@ class Lines(Widget):
         if changed:
             self.refresh(*(Region(0, row, width, 1) for row in changed))
 
-    def render_lines(self, crop: Region) -> list[Strip]:
+    def drawn(self, crop: Region) -> list[Strip]:
         """The lines of a region, as they are.
 
         What Textual does around a line is for borders, padding, opacity and links, of

@@ -19,10 +19,10 @@ from burnmon.frame.segments import Segment
 from burnmon.frame.sessions import row_at
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS
 from burnmon.tui.keys import Footer
-from burnmon.tui.lines import Lines, Part
+from burnmon.tui.lines import Lines, Part, Still
 
 
-class Main(Screen[None], inherit_bindings=False):
+class Main(Still, Screen[None], inherit_bindings=False):
     """The screen of the panes; all of its keys are in the one list."""
 
 
@@ -120,7 +120,7 @@ class Before(Lines):
         self.lines = [[Segment(row, "dim")] for row in rows]
 
 
-class Picture(Vertical):
+class Picture(Still, Vertical):
     """All parts from top to bottom; gives each the lines that the plan allots."""
 
     scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
