@@ -145,3 +145,20 @@ def test_failures_in_a_row(engine: Engine, session: Claude, tmp_path: Path) -> N
     found = engine.snapshot(now(60))
     (event,) = [each for each in found.events if each.level == "warning"]
     assert event.text.startswith("4 calls in a row failed")
+
+
+def test_sessions_of_long_ago_are_let_go(engine: Engine, session: Claude) -> None:
+    """A session that left the horizon leaves what was noticed of it with it."""
+    for n in range(4):
+        session.run("pytest -x", "1 failed", T + 10 * n)
+        follow(engine, 10 * n + 1)
+    assert engine._circles["S1"]
+    assert engine._causes.keys() == {"S1"}
+    assert engine._dearest._known.keys() == {"S1"}
+    engine.keep_young(now(7 * 86400))
+    assert engine._circles.keys() == {"S1"}
+    for day in range(8, 11):
+        engine.keep_young(now(day * 86400))
+    left = engine._sessions, engine._circles, engine._causes, engine._due
+    assert not any(left)
+    assert not engine._dearest._known

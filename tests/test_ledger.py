@@ -166,6 +166,37 @@ def test_every_byte(path: str, tmp_path: Path) -> None:
         assert homes.rows(ledger, tmp_path) == homes.rows(once, tmp_path)
 
 
+def test_few_names_are_kept_at_hand(
+    tmp_path: Path, whole: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many sessions there were; what was let go is asked for again."""
+    monkeypatch.setattr("burnmon.usage.ledger.MOST_NAMES", 2)
+    monkeypatch.setattr("burnmon.usage.work_store.MOST_WORDS", 2)
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        assert homes.rows(ledger, tmp_path) == whole
+        told = ledger.requests()
+        assert len(ledger._circumstances) > 2
+        ledger.absorb([])
+        assert not any((ledger._circumstances, ledger._texts, ledger._paths))
+        assert ledger.requests() == told
+        words = ledger._db.execute("SELECT id, text FROM word").fetchall()
+        kept = ledger.work._words
+        assert [kept[id_] for id_, _ in words] == [text for _, text in words]
+        assert len(kept) <= 2 < len(words)
+
+
+def test_requests_come_one_by_one(tmp_path: Path) -> None:
+    """Who adds up a long past holds none of it: the first is told before the last is
+    looked at, and all are in order."""
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        ats = [(each.at, each.key) for each in ledger.each_request()]
+        assert len(ats) > 2
+        assert ats == sorted(ats)
+        ledger._circumstances.clear()
+        next(ledger.each_request())
+        assert len(ledger._circumstances) == 1
+
+
 def test_changes_add_up(tmp_path: Path) -> None:
     """Old and new requests reported on the way lead from nothing to what is counted."""
     counted: dict[int, Any] = {}

@@ -231,6 +231,21 @@ def test_held_requests_are_let_go() -> None:
     assert set(made.late) == {1}
 
 
+def test_loaded_past_is_added_up_and_not_kept() -> None:
+    """Requests of days ago stay in the sums alone; the newest stay comparable."""
+    past = [request(n, NOW - timedelta(hours=n)) for n in range(2, 200)]
+    made = Tally(PRICES)
+    made.load([*reversed(past), request(1)], NOW - timedelta(minutes=30))
+    assert set(made.late) == {1}
+    assert set(made.recent) == {1}
+    assert made._lately._fresh == {1: None}
+    whole = tally(*past, request(1))
+    whole.rates(NOW)
+    whole.held(NOW - timedelta(minutes=30))
+    made.rates(NOW)
+    assert sums(made) == sums(whole)
+
+
 # --- spans and days ------------------------------------------------------------------
 
 

@@ -7,11 +7,11 @@ ledger alone, and loads what reads session files only when it is asked to look a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -66,6 +66,7 @@ GATHERING = timedelta(seconds=1)
 SET_BACK = timedelta(minutes=1)
 """A clock that goes back this far was set; less is a clock being corrected."""
 
+_T = TypeVar("_T")
 _Files = dict[tuple[str, str, str], tuple[str, str, Trail]]
 """Account, sub-agent and own id → agent, account and trail of one session's files."""
 
@@ -144,7 +145,8 @@ class Engine:
         self._loaded_at = self._seen_at = self._wrote_at = now
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
-        self.tally.load(self.ledger.requests(self._since))
+        # One by one: all of them at once would set the size of this process for good.
+        self.tally.load(self.ledger.each_request(self._since), self._late)
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
         self._marks = dict.fromkeys(self.ledger.marks(self._since))
@@ -199,6 +201,11 @@ class Engine:
         self._trails, self._sessions, self._stretches = {}, {}, {}
         self._stated, self._answers, self._long = {}, {}, set()
         self._load(now)
+        for session_id in self._causes.keys() - self._sessions.keys():
+            self._dearest.forget(session_id)
+        self._causes = _of(self._causes, self._sessions)
+        self._circles = _of(self._circles, self._sessions)
+        self._due &= self._sessions.keys()
 
     @property
     def knows_sessions(self) -> bool:
@@ -580,6 +587,11 @@ def session_of(files: Sequence[tuple[str, str, Trail]]) -> Session:
         main.context_window,
         None if main.stated_cost is None else Decimal(str(main.stated_cost)),
     )
+
+
+def _of(told: Mapping[str, _T], sessions: Mapping[str, Session]) -> dict[str, _T]:
+    """What is told of some sessions, without the others."""
+    return {key: each for key, each in told.items() if key in sessions}
 
 
 def _instant(ms: int | None) -> datetime | None:

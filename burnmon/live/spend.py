@@ -72,7 +72,7 @@ class Lately:
         self.requests: dict[int, tuple[Request, Decimal | None]] = {}
         """Each with its dollars; those of later, by a clock that is ahead, as well."""
         self._span = span
-        self._fresh: list[int] = []
+        self._fresh: dict[int, None] = {}
         """Keys that were put since the last look."""
         self._entering: list[tuple[datetime, int]] = []
         self._leaving: list[tuple[datetime, int]] = []
@@ -85,13 +85,14 @@ class Lately:
         """Take a request, in place of one of the same key."""
         self.drop(request.key)
         self.requests[request.key] = request, cost
-        self._fresh.append(request.key)
+        self._fresh[request.key] = None
 
     def drop(self, key: int) -> None:
         """Forget a request, if it is known."""
         if key in self._counted:
             self._leave(key)
         self.requests.pop(key, None)
+        self._fresh.pop(key, None)
 
     def sums(self, now: datetime) -> tuple[Spend, Mapping[str, Spend]]:
         """What the span came to, together and by session; good until the next call."""
@@ -99,7 +100,7 @@ class Lately:
             self._begin_anew()
         self._now = now
         for key in self._fresh:
-            if key in self.requests and key not in self._counted:
+            if key not in self._counted:
                 heappush(self._entering, (self.requests[key][0].at, key))
         self._fresh.clear()
         since = now - self._span
@@ -140,4 +141,4 @@ class Lately:
         self._together, self._sessions = Spend(), {}
         self._entering, self._leaving = [], []
         self._counted.clear()
-        self._fresh = list(self.requests)
+        self._fresh = dict.fromkeys(self.requests)

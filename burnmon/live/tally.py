@@ -75,10 +75,17 @@ class Tally:
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
 
-    def load(self, requests: Iterable[Request]) -> None:
-        """Take requests that were counted before."""
+    def load(self, requests: Iterable[Request], late: datetime | None = None) -> None:
+        """Take requests that were counted before.
+
+        Those made before ``late`` are added up and not kept: no rate and no comparison
+        looks at them any more.
+        """
         for request in requests:
             self._put(request, 1)
+            if late is not None and request.at < late:
+                self._lately.drop(request.key)
+                self.late.pop(request.key, None)
 
     def load_sums(self, sums: Iterable[Sum]) -> None:
         """Take what sessions came to before anything here was kept by the minute.

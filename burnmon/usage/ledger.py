@@ -66,6 +66,8 @@ from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
+MOST_NAMES = 8192
+"""Circumstances, words or paths that are kept at hand from one call to the next."""
 
 
 class FileState(Struct):
@@ -419,6 +421,7 @@ class Ledger:
         states = [state for state, _ in read]
         horizon = -(2**62) if since is None else ms(since)
         try:
+            self._let_go()
             with self._telling(), transaction(self._db):
                 self._known_origins()
                 self._put_files(states)
@@ -468,6 +471,15 @@ class Ledger:
         self._texts.clear()
         self._circumstances.clear()
         self._paths.clear()
+
+    def _let_go(self) -> None:
+        """Drop names that can be asked for again, once they are many.
+
+        Each session brings some of its own, and few of them are met once it is over.
+        """
+        for names in (self._circumstances, self._texts, self._paths):
+            if len(names) > MOST_NAMES:
+                names.clear()
 
     def _take(self, copies: Sequence[Copies]) -> list[_Changed]:
         incoming: dict[int, Row] = {}
@@ -687,11 +699,26 @@ class Ledger:
         sessions: Sequence[str] | None = None,
     ) -> list[Request]:
         """Counted requests in a span, oldest first; ``sessions`` leaves others out."""
+        return list(self.each_request(since, until, sessions))
+
+    def each_request(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        sessions: Sequence[str] | None = None,
+    ) -> Iterator[Request]:
+        """``requests`` one by one, as they are at the first of them: for those who add
+        up many and keep none. What is written meanwhile waits for no reader."""
+        self._let_go()
         where, span = during(since, until)
         if sessions is not None:
             where += f" AND circumstance IN ({_of_sessions(sessions)})"
-        rows = self._rows(f"counted = 1 AND {where} ORDER BY at, key", span)
-        return [self._request(row) for row in rows]
+        # By the quarter first: so they lie, and only those of one are sorted at once.
+        order = "ORDER BY quarter, at, key"
+        rows = self._db.execute(
+            f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", span
+        )
+        yield from map(self._request, rows)
 
     def counted(self, session_id: str, since: datetime) -> int:
         """How many counted requests of a session there are since an instant."""

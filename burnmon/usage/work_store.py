@@ -257,6 +257,10 @@ def _among(sessions: Iterable[str] | None) -> str:
     return f" AND session IN ({','.join(str(number(each)) for each in sessions)})"
 
 
+MOST_WORDS = 8192
+"""Words that are kept at hand."""
+
+
 class _Words(dict[int, str]):
     """Words by their numbers; each is looked up once, for edits name few of them."""
 
@@ -264,6 +268,8 @@ class _Words(dict[int, str]):
         self._db = db
 
     def __missing__(self, word: int) -> str:
+        if len(self) >= MOST_WORDS:
+            self.clear()
         found = self._db.execute("SELECT text FROM word WHERE id = ?", (word,))
         text = self[word] = str(found.fetchone()[0])
         return text
