@@ -37,7 +37,7 @@ from burnmon.live.engine import LAST_DAY, Engine  # noqa: E402
 from burnmon.live.shipper import Making, Shipper  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 
-STEP = 20
+STEP = 400
 """Lines between two looks at the files."""
 GROWTH = 0.15
 DAY = timedelta(days=1)
