@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import statistics
 import subprocess
 import time
@@ -55,7 +56,9 @@ def run(command: Command) -> Run:
     )
     began = time.perf_counter()
     argv = list(command.argv)
-    pid = os.posix_spawnp(argv[0], argv, dict(command.environ), file_actions=opened)
+    # The kernel would look along our own path instead of the command's.
+    program = shutil.which(argv[0], path=command.environ["PATH"]) or argv[0]
+    pid = os.posix_spawn(program, argv, dict(command.environ), file_actions=opened)
     _, status, used = os.wait4(pid, 0)
     return Run(
         time.perf_counter() - began,
