@@ -53,6 +53,8 @@ RENEWAL = timedelta(days=1)
 """What left the horizon is forgotten this often, by loading the ledger anew."""
 LEARNING = timedelta(seconds=30)
 """What a dollar takes from a window is learned anew this often."""
+STALE = timedelta(minutes=10)
+"""The same while nothing is stated or spent: only what is too old leaves then."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
 RESTING = timedelta(hours=1)
@@ -105,7 +107,7 @@ class Engine:
         self._wrote_at = now
         self._long: set[str] = set()
         self._read: dict[str, Seen] = {}
-        self._learned: tuple[datetime, Learned] | None = None
+        self._learned: tuple[datetime, object, Learned] | None = None
         self._budgets: tuple[datetime, int, tuple[Window, ...]] | None = None
         self._experiences: dict[Series, Experience] = {}
         self._told: tuple[Window, ...] = ()
@@ -522,10 +524,15 @@ class Engine:
         return text.plain(next((words for words in told if words), ""))
 
     def _what_was_learned(self, now: datetime) -> Learned:
-        if self._learned is None or abs(now - self._learned[0]) >= LEARNING:
+        stated = tuple(self._stretches.values())
+        basis = (self.tally.version, stated, len(self._marks))
+        last = self._learned
+        every = STALE if last and last[1] == basis else LEARNING
+        if last is None or abs(now - last[0]) >= every:
             accounts = Accounts(self.tally, self._sessions, self._since, now)
-            self._learned = now, learn_from(accounts, self._stretches, self._marks)
-        return self._learned[1]
+            found = learn_from(accounts, self._stretches, self._marks)
+            last = self._learned = now, basis, found
+        return last[2]
 
     def _what_is_budgeted(self, now: datetime) -> tuple[Window, ...]:
         settings, known = self.settings, self._budgets
