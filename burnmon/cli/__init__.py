@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from burnmon.errors import BurnmonError
+
 OK = 0
 FAILED = 1
 USAGE = 2
@@ -135,8 +137,6 @@ def _run_parsed(
         print(parser.help_text(args.command) if args.help else parser.version())
         return OK
     if not EARLIEST <= now.year <= LATEST:
-        from burnmon.errors import BurnmonError
-
         raise BurnmonError(f"the clock of this machine says {now:%d %b} {now.year}")
     from burnmon import config
 

@@ -85,8 +85,8 @@ def running(
         return None
     if os.path.lexists(places.config_file(environ)):
         return None
-    state = status.read_state(f"{places.state_dir(environ)}/state.json")
-    if state is None or not status.is_current(state, now):
+    state = status.current_state(f"{places.state_dir(environ)}/state.json", now)
+    if state is None:
         return None
     zone = places.zone_of_tz(environ.get("TZ", "")) or places.system_zone()
     try:

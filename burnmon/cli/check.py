@@ -232,10 +232,8 @@ def _used(window: Window) -> float:
 
 def _running(settings: Settings, now: datetime, agent: str) -> State | None:
     """What the running burnmon says; None when none runs or it knows of no limit."""
-    state = status.read_state(settings.state_file)
-    if state is None or not status.is_current(state, now):
-        return None
-    return state if _tells(state, agent) else None
+    state = status.current_state(settings.state_file, now)
+    return state if state is not None and _tells(state, agent) else None
 
 
 def _tells(state: State, agent: str) -> bool:

@@ -115,10 +115,8 @@ def _step(window: Window, code: int) -> int:
 
 
 def _running(state_dir: str, now: datetime) -> Sequence[Window] | None:
-    state = status.read_state(f"{state_dir}/state.json")
-    if state is None or not status.is_current(state, now):
-        return None
-    return check.counted(state, "claude") or None
+    state = status.current_state(f"{state_dir}/state.json", now)
+    return None if state is None else check.counted(state, "claude") or None
 
 
 def _of_files(

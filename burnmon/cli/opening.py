@@ -28,8 +28,9 @@ NO_SCREEN = ("dumb", "unknown")
 """Names of terminals that would show the escape sequences instead of obeying them."""
 _LARGEST = 1 << 20
 _VALUED = {**cli.PLAIN_VALUED, "--theme": "theme"}
-_SWITCHES = {"-O": "", "--offline": "", "--no-color": "", "--mouse": ""}
-_SWITCHES["--poll-usage"] = ""
+_SWITCHES = dict.fromkeys(
+    ("-O", "--offline", "--no-color", "--mouse", "--poll-usage"), ""
+)
 _OTHERWISE = ("BURNMON_ONCE", "BURNMON_DEMO", "BURNMON_JSON")
 """Variables that ask for something else than a screen with figures of one's own."""
 _TAKE = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[2m"

@@ -137,8 +137,8 @@ def _field(name: str, known: Mapping[str, str]) -> str:
 
 def _figures(settings: Settings, now: datetime) -> tuple[State | None, str | None]:
     """The newest figures and where they are from; None where there are none."""
-    state = status.read_state(settings.state_file)
-    if state is not None and status.is_current(state, now):
+    state = status.current_state(settings.state_file, now)
+    if state is not None:
         return state, "running"
     if not settings.ledger_file.exists():
         return None, None

@@ -83,8 +83,7 @@ def _answer(
         _record(message, places.data_dir(environ, *own), config, environ, now)
     if quiet:
         return ""
-    state = status.read_state(f"{places.state_dir(environ, *own)}/state.json")
-    current = state if state and status.is_current(state, now) else None
+    current = status.current_state(f"{places.state_dir(environ, *own)}/state.json", now)
     zone = called.zone_of(str(flags.get("timezone", "")), environ, config, now)
     return line(message, current, _width(environ), now, zone)
 

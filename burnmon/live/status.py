@@ -90,6 +90,12 @@ def read_state(path: str | Path) -> State | None:
     return document if age_known else None
 
 
+def current_state(path: str | Path, now: datetime) -> State | None:
+    """The document in the state file, if its figures may be shown as those of now."""
+    state = read_state(path)
+    return state if state is not None and is_current(state, now) else None
+
+
 def generated_at(state: State) -> datetime | None:
     """When the figures were true, in UTC."""
     return instant(state.get("generated_at"))
