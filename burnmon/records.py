@@ -331,8 +331,8 @@ class Sighting(NamedTuple):
     web_searches: int
     thinking: int
     """Of the output, tokens of reasoning; negative where the agent does not tell."""
-    final: bool
-    """The agent had seen the end of the answer when it wrote this copy."""
+    final: int
+    """1 if the agent had seen the end of the answer when it wrote this copy."""
     model: str
     speed: str
     region: str

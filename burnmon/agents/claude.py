@@ -471,7 +471,7 @@ def _request(
         *tokens,
         searches,
         _thinking(usage) if usage.output_tokens_details else -1,
-        message.stop_reason is not None,
+        0 if message.stop_reason is None else 1,
         model,
         "" if usage.speed in (None, "standard") else usage.speed or "",
         "us" if usage.inference_geo == "us" else "",
@@ -708,7 +708,8 @@ def _instants(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
 # --- whose turn ----------------------------------------------------------------------
 
 
-_INTERRUPTED = re.compile(rb'(?:^|"text":\s*|"content":\s*)"\[Request interrupted')
+_STOPPED = b'"[Request interrupted'
+_INTERRUPTED = re.compile(rb'(?:^|"text":\s*|"content":\s*)' + re.escape(_STOPPED))
 """What the agent wrote as prompt or result when the person stopped it."""
 
 
@@ -758,7 +759,9 @@ def _moves(line: _Line) -> dict[str, str]:
         return _answered(line.message)
     if line.type == "user":
         said = bytes(line.message.content) if line.message else b""
-        return {"turn": "person" if _INTERRUPTED.search(said) else "agent"}
+        # What a tool answered is long, and the pattern looks at every letter of it.
+        stopped = _STOPPED in said and _INTERRUPTED.search(said)
+        return {"turn": "person" if stopped else "agent"}
     return {"turn": "person", "doing": ""}
 
 

@@ -496,7 +496,7 @@ def _request(
         0,
         0,
         thinking if 0 <= thinking <= output else -1,
-        True,
+        1,
         trail.model,
         tier if tier in DEARER else "",
         "",
