@@ -55,6 +55,7 @@ _NO_USAGE = (
     b'user"',
     b'hook_success"',
     *(_PROGRESS + b',"data":{"type":"' + each for each in _QUIET_PROGRESS),
+    _PROGRESS + b',"data":{"message":{"type":"user"',
     b'tool_result"',
     b'last-prompt"',
     b'permission-mode"',
@@ -75,7 +76,7 @@ _ANSWERED = (_BLOCK + b'"tool_use_id"', _BLOCK + b'"type":"tool_result"')
 """How nearly all user lines go on from their type, that hold what a tool answered.
 Others are decoded to learn whether the person wrote them: one in seven."""
 _TYPE = b'"type":"'
-GLUED = 4096
+GLUED = 2048
 """How far from its end a line is searched for a request glued behind another object."""
 _USAGE = b'"usage":{'
 _GLUE = b'}{"'
@@ -166,8 +167,7 @@ class _Message(msgspec.Struct, gc=False):
     id: str | None = None
     content: msgspec.Raw = _ABSENT
     stop_reason: str | None = None
-    usage: msgspec.Raw = _ABSENT
-    """Decoded where it is not the line before's once more."""
+    usage: _Usage | None = None
 
 
 class _Inner(msgspec.Struct):
@@ -224,8 +224,6 @@ class _Block(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
-_decode_usage = msgspec.json.Decoder(_Usage | None).decode
-_decode_usage_loosely = msgspec.json.Decoder(_Usage | None, strict=False).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
@@ -250,7 +248,7 @@ def trail(path: str) -> Trail:
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
     facts = Facts(lines=len(lines))
-    telling: list[_Line | bytes] = []
+    telling: list[bytes | _Line] = []
     told: _Told | None = None
     for line in lines:
         at = line.find(_TYPE, 0, 1500) + len(_TYPE)
@@ -270,21 +268,16 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         # From here on in one place, because it is done for every answer of a history.
         try:
             found = _decode_line(line)
-            message = found.message
-            if message is None:
-                usage = None
-            elif told is not None and message.id == told[0] and _repeats(found, told):
-                facts.repeated += told[-1]
-                telling.append(found)
-                continue
-            else:
-                usage = _decode_usage(message.usage) if message.usage else None
         except UNREADABLE:
             told = _take_damaged(line, trail, facts, account, telling)
             continue
-        told = _take(found, usage, trail, facts, account)
+        if told is not None and _repeats(found, told):
+            facts.repeated += told[-1]
+            telling.append(line)
+            continue
+        told = _take(found, trail, facts, account)
         if _tells_turn(found):
-            telling.append(found)
+            telling.append(line)
     _whose_turn(telling, trail)
     return facts
 
@@ -297,20 +290,21 @@ def _is_quiet_progress(line: bytes, at: int) -> bool:
     return inner >= 0 and line.startswith(_QUIET_PROGRESS, inner + len(_TYPE))
 
 
-_Told = tuple[str, _Line, _Message, int]
-"""The request that the line before told, by its id, for comparison with the next line,
-and how many sightings it made."""
+_Told = tuple[_Line, _Message, int]
+"""The line before, if it told a request that the next line may repeat; its message, and
+how many sightings it made."""
 
 
 def _repeats(line: _Line, told: _Told) -> bool:
     """Whether a line tells the request of the line before once more and nothing else.
 
-    Every second line does; it is counted without decoding its usage again.
+    Every second line does, and is only counted.
     """
-    _, before, same, _ = told
+    before, same, _ = told
     message = line.message
     if (
         message is None
+        or message.id != same.id
         or message.usage != same.usage
         or message.stop_reason != same.stop_reason
         or message.model != same.model
@@ -333,24 +327,22 @@ def _take_damaged(
     trail: Trail,
     facts: Facts,
     account: str,
-    telling: list[_Line | bytes],
+    telling: list[bytes | _Line],
 ) -> _Told | None:
     """``_take`` what can be read of a line that does not decode as it stands."""
     told = None
-    for found, usage in _damaged(line, facts):
-        told = _take(found, usage, trail, facts, account)
+    for found in _damaged(line, facts):
+        told = _take(found, trail, facts, account)
         if _tells_turn(found):
             telling.append(found)
     return told
 
 
-def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Usage | None]]:
+def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
     """What can be read of a line with glued objects, broken text or loose types."""
     for each in objects(line, facts.skip):
         try:
-            found = _decode_loosely(each)
-            stated = found.message and found.message.usage
-            yield found, _decode_usage_loosely(stated) if stated else None
+            yield _decode_loosely(each)
         except UNREADABLE:
             facts.skip("shape")
 
@@ -378,25 +370,20 @@ def _follow(line: _Line, trail: Trail) -> int | None:
     return at
 
 
-def _take(
-    line: _Line, usage: _Usage | None, trail: Trail, facts: Facts, account: str
-) -> _Told | None:
+def _take(line: _Line, trail: Trail, facts: Facts, account: str) -> _Told | None:
     """Follow a line; the request it told, if the next line may repeat it."""
     at = _follow(line, trail)
     kind, message = line.type, line.message
     if kind == "assistant":
-        # The oldest refusals are told by nothing but who made them.
-        own = message is not None and message.model == SYNTHETIC
-        if message is None or (usage is None and not (own or line.isApiErrorMessage)):
+        if message is None:
             return None
-        sightings = facts.sightings
-        before = len(sightings)
-        _request(message, usage, at, trail.subagent, trail, facts)
-        made = len(sightings) - before
-        if own or line.isApiErrorMessage:
+        # The oldest refusals are told by nothing but who made them.
+        own = message.model == SYNTHETIC or line.isApiErrorMessage
+        made = _request(message, at, trail.subagent, trail, facts)
+        if own:
             _limit_record(line, at, trail, facts, account)
-        elif made and message.id and at is not None and trail.session_id:
-            return message.id, line, message, made
+        elif made and trail.session_id:
+            return line, message, made
     elif kind == "progress":
         _progress(line, at, trail, facts)
     elif kind == "system":
@@ -430,7 +417,6 @@ def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
         data = _decode_progress(line.data)
         inner = data.message
         message = inner.message if inner else None
-        usage = _decode_usage(message.usage) if message and message.usage else None
     except UNREADABLE:
         facts.skip("shape")
         return
@@ -439,29 +425,25 @@ def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
     written_at = instant(inner.timestamp)
     subagent = data.agentId or trail.subagent or "agent"
     at = at if written_at is None else written_at
-    _request(message, usage, at, subagent, trail, facts)
+    _request(message, at, subagent, trail, facts)
 
 
 def _request(
-    message: _Message,
-    usage: _Usage | None,
-    at: int | None,
-    subagent: str,
-    trail: Trail,
-    facts: Facts,
-) -> None:
-    if usage is None or message.model == SYNTHETIC:
-        return
-    model, name = message.model, message.id
+    message: _Message, at: int | None, subagent: str, trail: Trail, facts: Facts
+) -> int:
+    """Note the request of a message, if it states one; how many sightings it made."""
+    model, name, usage = message.model, message.id, message.usage
+    if usage is None or model == SYNTHETIC:
+        return 0
     if not model or not name or at is None:
         facts.skip(f"no {'id' if not name else 'time' if model else 'model'}")
-        return
+        return 0
     tokens = _tokens(usage)
     asked = usage.server_tool_use
     searches = (asked and asked.web_search_requests) or 0
     if tokens is None or not 0 <= searches <= MAX_TOKENS:
         facts.skip("impossible count")
-        return
+        return 0
     if trail.first_at is None:
         trail.first_at = at
     told = (
@@ -489,7 +471,8 @@ def _request(
         trail.model = model
     parts = usage.iterations
     if parts and (len(parts) > 1 or not _own(parts)):
-        _extras(parts, name, sighting, facts)
+        return 1 + _extras(parts, name, sighting, facts)
+    return 1
 
 
 def _own(iterations: list[_Iteration]) -> bool:
@@ -498,8 +481,10 @@ def _own(iterations: list[_Iteration]) -> bool:
 
 def _extras(
     iterations: list[_Iteration], message_id: str, of: Sighting, facts: Facts
-) -> None:
-    """Iterations the top-level usage leaves out: refused, compaction, advisor."""
+) -> int:
+    """Note iterations that the top-level usage leaves out, and how many there are:
+    refused ones, compactions, advisors."""
+    before = len(facts.sightings)
     fell_back = any(each.type == "fallback_message" for each in iterations)
     for number, each in enumerate(iterations):
         outside = each.type in ("compaction", "advisor_message")
@@ -524,6 +509,7 @@ def _extras(
                 thinking=-1,
             )
         )
+    return len(facts.sightings) - before
 
 
 def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None:
@@ -722,7 +708,7 @@ def _tells_turn(line: _Line) -> bool:
     return line.type == "assistant" and line.message is not None
 
 
-def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
+def _whose_turn(telling: list[bytes | _Line], trail: Trail) -> None:
     """Remember who moves next, from the newest lines of a stretch that tell it.
 
     Reading the stretch in pieces must lead to the same: the newest line tells the turn,
@@ -730,7 +716,7 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
     """
     lacking = {"turn", "last_at", "doing"}
     for each in reversed(telling):
-        if isinstance(each, bytes) and lacking == {"doing"}:
+        if isinstance(each, bytes) and lacking == {"doing"} and _is_user(each):
             continue
         line = _undamaged(each) if isinstance(each, bytes) else each
         if line is None or not _tells_turn(line):
@@ -746,11 +732,16 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
             return
 
 
+def _is_user(line: bytes) -> bool:
+    at = line.find(_TYPE, 0, 1500) + len(_TYPE)
+    return at >= len(_TYPE) and line.startswith(_USER, at)
+
+
 def _undamaged(line: bytes) -> _Line | None:
     try:
         return _decode_line(line)
     except UNREADABLE:
-        return next((found for found, _ in _damaged(line, Facts())), None)
+        return next(_damaged(line, Facts()), None)
 
 
 def _moves(line: _Line) -> dict[str, str]:
