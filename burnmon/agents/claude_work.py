@@ -33,6 +33,8 @@ from burnmon.work import (
 
 _CALL = b'"tool_use"'
 _ANSWER = b'"tool_use_id"'
+_SOON = 1500
+"""Where in its line nearly every answer begins."""
 _MOST_UNASKED = 8
 """Results whose calls are waited for; the calls are written right behind them."""
 _MOST_ANSWERS = 8
@@ -107,7 +109,9 @@ def work(lines: Sequence[bytes], trail: WorkTrail, _: str) -> Work:
     """What complete lines state of work, in file order; the trail goes on with them."""
     done = Work()
     for line in lines:
-        if _CALL in line or _ANSWER in line or _LINKED in line:
+        # An answer stands before all that it says, which is long.
+        at = line.find(_ANSWER, 0, _SOON)
+        if at >= 0 or _CALL in line or _ANSWER in line or _LINKED in line:
             for found in _decoded(line):
                 _take(found, trail, done)
     return done

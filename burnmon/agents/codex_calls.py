@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -213,8 +213,8 @@ _EXPANDED = re.compile(rb"[$`\\]")
 class Result(NamedTuple):
     """What came of a call."""
 
-    text: str
-    """What it printed."""
+    begun: str
+    """What it printed; ``more`` follows. Of most calls nobody asks for all of it."""
     exit_code: int | None = None
     running: str = ""
     """By what it can be asked for more, where it has not ended."""
@@ -222,6 +222,13 @@ class Result(NamedTuple):
     """The person said no."""
     barred: bool = False
     """It was never begun, or broke off."""
+    more: Sequence[str] = ()
+    """What else a script passed on."""
+
+    @property
+    def text(self) -> str:
+        """All that it printed."""
+        return "\n".join((self.begun, *map(_said, self.more)))
 
 
 _EXITED = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.M)
@@ -288,14 +295,14 @@ def _worded(first: str, others: list[str]) -> Result:
         unnamed = not (codes or name) and "session_id" in printed.lower()
         session = _SESSION.search(printed) if unnamed else None
         name = f"session {session[1]}" if session else name
-    text = "\n".join([first[len(head) :] if headed else first, *map(_said, others)])
     answer = head if headed else first[:300]
     return Result(
-        text,
+        first[len(head) :] if headed else first,
         code,
         name,
         refused=code is None and _REFUSED.search(answer) is not None,
         barred=code is None and _BARRED.match(answer) is not None,
+        more=others,
     )
 
 

@@ -92,7 +92,7 @@ def work(lines: Sequence[bytes], trail: WorkTrail, account: str) -> Work:
             until = replayed_until((line,), memory.pop("burst"))
             if until is not None:
                 memory["burst"] = until
-        if _matters(line, trail):
+        if not line.startswith(_SILENT, _PLACE) and _matters(line, trail):
             for each in _decode(line):
                 reading.take(each)
     return found
@@ -103,6 +103,19 @@ def work(lines: Sequence[bytes], trail: WorkTrail, account: str) -> Work:
 _TYPE = b'"type":"'
 _CALL = (b'function_call"', b'custom_tool_call"', b'local_shell_call"')
 _OUTPUT = (b'function_call_output"', b'custom_tool_call_output"')
+# The same where all known versions write the type: behind the time, in one spelling.
+_PLACE = len(b'{"timestamp":"2026-01-01T00:00:00.000Z",')
+_SILENT = (
+    *(
+        b'"type":"response_item","payload":{"type":"' + each
+        for each in (b'reasoning"', b'message"')
+    ),
+    *(
+        b'"type":"event_msg","payload":{"type":"' + each
+        for each in (b'token_count"', b"agent_", b'user_message"', b"task_")
+    ),
+)
+"""Nearly all lines that tell of no work begin like this."""
 _CALL_ID = re.compile(rb'"call_id":"([^"\\]+)"')
 
 

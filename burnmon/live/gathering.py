@@ -6,16 +6,16 @@ was told of a file's session by the ledger holds here too.
 
 from __future__ import annotations
 
-import marshal
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from burnmon.agents import AGENTS
 from burnmon.live.sweep import open_session, processors
-from burnmon.records import Mark
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.work_store import WorkFile, WorkRows, work_rows
 from burnmon.work import Work, WorkTrail
@@ -103,7 +103,7 @@ def _gather_ahead(
     rows: list[WorkRows] = []
     taken = done = 0
     for number, packed in shared(portions, _packed, workers):
-        rows.extend(_unpacked(packed))
+        rows.extend(_rows().decode(packed))
         done += len(portions[number])
         taken += 1
         if taken * share >= batch:
@@ -114,17 +114,18 @@ def _gather_ahead(
 
 
 def _packed(files: list[WorkFile]) -> bytes:
-    read = [rows for file in files for rows in _read_work(file)]
-    few = pickle.dumps([[*map(tuple, rows.marks)] for rows in read])
-    return marshal.dumps(([rows[:-1] for rows in read], few))
+    packed = []
+    for file in files:
+        for rows in _read_work(file):
+            # What has no place in it, as numbers of any size, is left to the parent.
+            with suppress(OverflowError, UnicodeError):
+                packed.append(msgspec.Raw(msgspec.msgpack.encode(rows)))
+    return msgspec.msgpack.encode(packed)
 
 
-def _unpacked(packed: bytes) -> list[WorkRows]:
-    files, few = marshal.loads(packed)
-    return [
-        WorkRows._make((*rows, [*map(Mark._make, marks)]))
-        for rows, marks in zip(files, pickle.loads(few), strict=True)
-    ]
+@cache
+def _rows() -> msgspec.msgpack.Decoder[list[WorkRows]]:
+    return msgspec.msgpack.Decoder(list[WorkRows])
 
 
 def _read_work(file: WorkFile) -> list[WorkRows]:
