@@ -222,10 +222,11 @@ def columns_for(
     chosen = next(chosen for least, chosen in LAYOUTS if width >= least)
     kept = tuple(rows)
     longest = _longest(kept)
+    for each in chosen:
+        if each.cell is _next_turn:
+            longest[_next_turn] = _longest_next_turn(kept, abs(each.width), now)
     narrowed = [
-        _narrowed(column, longest.get(column.cell) or _aging(column, kept, now))
-        if column.least
-        else column
+        _narrowed(column, longest.get(column.cell, 0)) if column.least else column
         for column in chosen[:-1]
     ]
     fixed = sum(abs(column.width) + 2 for column in narrowed) + 2
@@ -242,6 +243,7 @@ def _narrowed(column: Column, longest: int) -> Column:
 _LASTING = (_project, _branch, _model, _cost, _title)
 """Cells that read the same wherever and whenever the row is shown."""
 _WHENEVER = datetime.min.replace(tzinfo=UTC)
+_EVER_AFTER = datetime.max.replace(tzinfo=UTC)
 
 
 def _longest(rows: Sequence[SessionRow]) -> dict[Cell, int]:
@@ -257,7 +259,21 @@ def _lengths(row: SessionRow) -> tuple[int, ...]:
     return tuple(cells(cell(row, place).text) for cell in _LASTING)
 
 
-def _aging(column: Column, rows: Sequence[SessionRow], now: datetime) -> int:
-    """How long the longest value of a column is that depends on the time."""
-    place = Place(now, abs(column.width))
-    return max((cells(column.cell(row, place).text) for row in rows), default=0)
+def _longest_next_turn(rows: Sequence[SessionRow], room: int, now: datetime) -> int:
+    """How long the longest word for a next turn is, which depends on the time."""
+    place = Place(now, room)
+    return max(
+        (
+            _cold_cells(row, room)
+            if row.cache is None or row.cache.warm_until <= now
+            else cells(_next_turn(row, place).text)
+            for row in rows
+        ),
+        default=0,
+    )
+
+
+@lru_cache(maxsize=512)
+def _cold_cells(row: SessionRow, room: int) -> int:
+    """How long the words are once the cache is cold, or where there is none."""
+    return cells(_next_turn(row, Place(_EVER_AFTER, room)).text)

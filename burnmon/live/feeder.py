@@ -42,15 +42,13 @@ BREATH = timedelta(milliseconds=200)
 REST = timedelta(seconds=15)
 """And this often while nothing does, on whole quarters of a minute: clocks that show
 minutes turn with them."""
-GLANCE = timedelta(seconds=5)
-"""How often the newest files are looked at meanwhile. File events wake at once; this is
-for what has none though they arrive otherwise."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
 REST_WALK = timedelta(minutes=1)
 """The same while nothing burns."""
 NEWEST = 20
-"""Files that are looked at each tick, whatever events tell: some changes have none."""
+"""Files that are looked at each tick, also at rest, whatever events tell: some changes
+have none."""
 COUNT = timedelta(minutes=5)
 """How often files, lines and duplicates are counted anew."""
 PAINT = timedelta(milliseconds=50)
@@ -266,7 +264,7 @@ class Feeder:
             # the next ones, and lines that come each second do not meet one each time.
             left = max(BREATH, TICK - (self.clock() - _EPOCH) % TICK)
         while left > timedelta(0):
-            pause = min(left, GLANCE)
+            pause = min(left, TICK)
             if self._wake.wait(pause.total_seconds()):
                 return
             self._look_beyond(engine, self.clock())

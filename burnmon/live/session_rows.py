@@ -51,25 +51,34 @@ def session_rows(
         int(now.timestamp()) // QUIET,
         partial(_quiet_rows, accounts, alive, rates, limits, kept),
     )
-    rows: list[SessionRow] = []
+    sums = accounts.tally.sessions
+    rows: list[_Placed] = []
     for name, session in accounts.sessions.items():
         still = quiet.get(name)
-        stirs = name in alive or name in rates
-        if still is not None and not stirs and still.holds(session, accounts.tally):
+        if (
+            still is not None
+            and still.session is session
+            and still.version == sums.get(name, _NOTHING).version
+            and name not in alive
+            and name not in rates
+        ):
             rows += still.row
         elif session.last_at is not None and now - session.last_at <= SHOWN:
             alone = alive.get(name), accounts, rates, limits, kept
-            rows.append(_kept_row(session, *alone))
-    order = {"burning": 0, "waiting": 1, "idle": 2}
-    rows.sort(
-        key=lambda row: (
-            order[row.state],
-            -(row.cost_per_minute or 0),
-            -row.last_at.timestamp(),
-            row.session_id,
-        )
-    )
-    return tuple(rows[:MOST_SESSIONS])
+            rows.append(_placed(_kept_row(session, *alone)))
+    rows.sort()
+    return tuple(row for _, row in rows[:MOST_SESSIONS])
+
+
+_Placed = tuple[tuple[int, Decimal, float, str], SessionRow]
+"""A row behind what it is ordered by, which no other row shares."""
+_ORDER = {"burning": 0, "waiting": 1, "idle": 2}
+
+
+def _placed(row: SessionRow) -> _Placed:
+    pace = row.cost_per_minute or Decimal(0)
+    order = (_ORDER[row.state], -pace, -row.last_at.timestamp(), row.session_id)
+    return order, row
 
 
 _NOTHING, _NO_SPEND = SessionTally(), Spend()
@@ -88,13 +97,8 @@ class _Quiet(NamedTuple):
     session: Session
     version: int
     """Of its sums."""
-    row: tuple[SessionRow, ...]
+    row: tuple[_Placed, ...]
     """Its row; empty if too many newer ones are idle as well."""
-
-    def holds(self, session: Session, tally: Tally) -> bool:
-        """Whether nothing came of it since."""
-        sums = tally.sessions.get(session.session_id, _NOTHING)
-        return self.session is session and self.version == sums.version
 
 
 def _quiet_rows(
@@ -125,7 +129,7 @@ def _quiet_rows(
         name: _Quiet(
             session,
             sums.get(name, _NOTHING).version,
-            (rows[name],) if name in rows else (),
+            (_placed(rows[name]),) if name in rows else (),
         )
         for name, session in found.items()
     }

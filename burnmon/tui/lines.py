@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from burnmon.frame import Line, Scene, draw
+from burnmon.frame import Line, Scene, draw, rests_on
 from burnmon.frame.answer import answer
 from burnmon.frame.graph import in_one_colour
 from burnmon.frame.segments import STYLES
@@ -145,6 +145,8 @@ class Part(Lines):
     scene: Scene | None = None
     low = False
     """The whole screen is too low for boxes."""
+    _drawn_from: object = None
+    """What the lines were made of."""
 
     @property
     def _ansi(self) -> bool:
@@ -157,6 +159,11 @@ class Part(Lines):
         if not hidden:
             self.draw()
 
+    def notify_style_update(self) -> None:
+        """Another theme may draw its lines in one colour."""
+        self._drawn_from = None
+        super().notify_style_update()
+
     def on_show(self) -> None:
         """Draw what was not drawn while the part was hidden."""
         self.on_resize()
@@ -164,6 +171,10 @@ class Part(Lines):
     def draw(self) -> None:
         """Show the lines of this part, if there is anything to show yet."""
         if self.scene is not None and self.id and self.area[1]:
+            made_of = rests_on(self.id, self.scene), self.area, self.low
+            if made_of == self._drawn_from:
+                return
+            self._drawn_from = made_of
             lines = draw(self.id, self.scene, self.area, low=self.low)
             self.show([in_one_colour(each) for each in lines] if self._ansi else lines)
         elif self.id == "answer":
