@@ -90,6 +90,8 @@ class Feeder:
         self._stop = threading.Event()
         self._walked_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._found_at: datetime | None = None
+        self._around_at: datetime | None = None
         self._newest: list[str] = []
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
@@ -170,10 +172,18 @@ class Feeder:
         engine.failure = failure
         self._begin(engine)
         # A file that was moved away is no ledger for anybody else any more.
-        while not self._stop.is_set() and ledger.is_there():
+        while not self._stop.is_set() and self._is_there(ledger):
             if failure and self._keeping.can_return(self.clock()):
                 return
             self._step(engine)
+
+    def _is_there(self, ledger: Ledger) -> bool:
+        """``Ledger.is_there``, asked at most once a tick."""
+        now = self.clock()
+        if _passed(self._found_at, now, TICK):
+            self._found_at = now
+            return ledger.is_there()
+        return True
 
     def _begin(self, engine: Engine) -> None:
         """What the ledger knows, then current files, then history with its progress."""
@@ -299,7 +309,9 @@ class Feeder:
                 self._watch.again(now, engine.directories)
                 engine.watching = self._watch.works()
             self._count(engine, now)
-        engine.look_around()
+        if _passed(self._around_at, now, TICK):
+            self._around_at = now
+            engine.look_around()
 
     def _look_deeper(self, engine: Engine, now: datetime) -> bool:
         """What takes a while, and nobody waits for: what sessions worked on, and, while

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -62,6 +64,8 @@ class Lines(Still):
         self._styles_by_words: dict[str, Style] = {}
         self._strips: dict[int, Strip] = {}
         """Lines as they were last rendered, by row; those that still hold."""
+        self._filters: Sequence[LineFilter] = ()
+        """What they went through."""
         self.area = (0, 0)
         """Width and height, for Textual reckons them anew whenever it is asked."""
 
@@ -95,10 +99,13 @@ class Lines(Still):
         What Textual does around a line is for borders, padding, opacity and links, of
         which no line here has any, and takes longer than the line itself.
         """
+        filters = self.get_line_filters()
+        if filters != self._filters:
+            self._filters = filters
+            self._strips.clear()
         strips = [self.render_line(y) for y in crop.line_range]
-        for each in self.get_line_filters():
-            _, background = self.background_colors
-            strips = [strip.apply_filter(each, background) for strip in strips]
+        if crop.x == 0 and crop.right == self.area[0]:
+            return strips
         return [strip.crop(crop.x, crop.right) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
@@ -107,8 +114,10 @@ class Lines(Still):
         if strip is None:
             line = self.lines[y] if y < len(self.lines) else []
             parts = [RichSegment(text, self._style(words)) for text, words in line]
-            width = self.size.width
-            strip = Strip(parts).adjust_cell_length(width, self.rich_style)
+            width = self.area[0] or self.size.width
+            strip = Strip(parts).adjust_cell_length(width, self._style(""))
+            for each in self._filters:
+                strip = strip.apply_filter(each, self.background_colors[1])
             self._strips[y] = strip
         return strip
 
