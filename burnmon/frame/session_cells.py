@@ -215,9 +215,13 @@ LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
 """Columns by the least width that they need; the last column takes what is left."""
 
 
-def columns_for(
-    width: int, rows: Iterable[SessionRow], now: datetime
-) -> tuple[Column, ...]:
+class Table(Struct, frozen=True, eq=False):
+    """The columns of a pane; the same object while they are as wide."""
+
+    columns: tuple[Column, ...]
+
+
+def table_for(width: int, rows: Iterable[SessionRow], now: datetime) -> Table:
     """The columns of a pane of this inner width, each as wide as these rows need."""
     chosen = next(chosen for least, chosen in LAYOUTS if width >= least)
     kept = tuple(rows)
@@ -225,13 +229,19 @@ def columns_for(
     for each in chosen:
         if each.cell is _next_turn:
             longest[_next_turn] = _longest_next_turn(kept, abs(each.width), now)
+    return _table(chosen, width, tuple(longest.get(each.cell, 0) for each in chosen))
+
+
+@lru_cache(maxsize=8)
+def _table(chosen: tuple[Column, ...], width: int, longest: tuple[int, ...]) -> Table:
+    """The columns with what they need of a width; the last one takes what is left."""
     narrowed = [
-        _narrowed(column, longest.get(column.cell, 0)) if column.least else column
-        for column in chosen[:-1]
+        _narrowed(column, length) if column.least else column
+        for column, length in zip(chosen[:-1], longest, strict=False)
     ]
     fixed = sum(abs(column.width) + 2 for column in narrowed) + 2
     last = replace(chosen[-1], width=max(1, width - fixed))
-    return (*narrowed, last)
+    return Table((*narrowed, last))
 
 
 def _narrowed(column: Column, longest: int) -> Column:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
 from burnmon import text
@@ -46,32 +47,37 @@ def session_rows(
     it came to within ``RECENT``.
     """
     now = accounts.now
+    second = int(now.timestamp())
     quiet = kept.same(
         "quiet",
-        int(now.timestamp()) // QUIET,
+        second // QUIET,
         partial(_quiet_rows, accounts, alive, rates, limits, kept),
     )
+    # Within a second no row is another for the time alone.
+    moving: dict[str, _Told] = kept.same("moving", second, dict)
     sums = accounts.tally.sessions
     rows: list[_Placed] = []
     for name, session in accounts.sessions.items():
-        still = quiet.get(name)
+        stirs = _stirs(alive.get(name), rates.get(name))
+        told = moving.get(name) or quiet.get(name)
         if (
-            still is not None
-            and still.session is session
-            and still.version == sums.get(name, _NOTHING).version
-            and name not in alive
-            and name not in rates
+            told is None
+            or told.session is not session
+            or told.version != sums.get(name, _NOTHING).version
+            or told.stirs != stirs
         ):
-            rows += still.row
-        elif session.last_at is not None and now - session.last_at <= SHOWN:
+            shown = session.last_at is not None and now - session.last_at <= SHOWN
             alone = alive.get(name), accounts, rates, limits, kept
-            rows.append(_placed(_kept_row(session, *alone)))
-    rows.sort()
+            row = (_placed(_kept_row(session, *alone)),) if shown else ()
+            version = sums.get(name, _NOTHING).version
+            told = moving[name] = _Told(session, version, stirs, row)
+        rows += told.row
+    rows.sort(key=itemgetter(0))
     return tuple(row for _, row in rows[:MOST_SESSIONS])
 
 
 _Placed = tuple[tuple[int, Decimal, float, str], SessionRow]
-"""A row behind what it is ordered by, which no other row shares."""
+"""A row behind what it is ordered by."""
 _ORDER = {"burning": 0, "waiting": 1, "idle": 2}
 
 
@@ -91,14 +97,22 @@ WHAT_IF = timedelta(seconds=5)
 """What else could be is asked at most so often; it prices the last minutes anew."""
 
 
-class _Quiet(NamedTuple):
-    """A session that is idle for long."""
+class _Told(NamedTuple):
+    """What is told of a session, and what that rests on besides the time."""
 
     session: Session
     version: int
     """Of its sums."""
+    stirs: object
     row: tuple[_Placed, ...]
-    """Its row; empty if too many newer ones are idle as well."""
+    """Its row; empty if it is too old, or too many newer ones are idle as well."""
+
+
+def _stirs(alive: Alive | None, lately: Spend | None) -> object:
+    """What the registry and the last minutes tell of a session; None if nothing."""
+    if alive is None and lately is None:
+        return None
+    return alive, lately and (lately.requests, lately.cost, lately.fresh)
 
 
 def _quiet_rows(
@@ -107,7 +121,7 @@ def _quiet_rows(
     rates: Mapping[str, Spend],
     limits: Sequence[Window],
     kept: Kept,
-) -> dict[str, _Quiet]:
+) -> dict[str, _Told]:
     """Sessions that can only be idle, the newest of them with their rows.
 
     Most are; to go through them for each snapshot would take half of its time.
@@ -126,9 +140,10 @@ def _quiet_rows(
     }
     sums = accounts.tally.sessions
     return {
-        name: _Quiet(
+        name: _Told(
             session,
             sums.get(name, _NOTHING).version,
+            None,
             (_placed(rows[name]),) if name in rows else (),
         )
         for name, session in found.items()
@@ -165,17 +180,12 @@ def _kept_row(
         )
     spent = sums, lately
     figures = (session, alive, sums.version, lately.requests, lately.cost, lately.fresh)
-
-    def made() -> SessionRow:
-        time = _time_of(session, alive, sums, accounts.now)
-        basis = (figures, other, time)
-        return kept.same(
-            ("row", name), basis, lambda: _row(session, alive, accounts, spent, other)
-        )
-
-    # Within a second no row is another for the time alone.
-    second = int(accounts.now.timestamp())
-    return kept.same(("second", name), (figures, other, second), made)
+    time = _time_of(session, alive, sums, accounts.now)
+    return kept.same(
+        ("row", name),
+        (figures, other, time),
+        lambda: _row(session, alive, accounts, spent, other),
+    )
 
 
 def _time_of(

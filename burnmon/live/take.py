@@ -43,8 +43,8 @@ from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 from burnmon.why import Cause
 
-CHARTING = LISTING = timedelta(seconds=1)
-"""Charts and events are made at most so often; a second is no width on a chart."""
+CHARTING, LISTING = timedelta(seconds=2), timedelta(seconds=1)
+"""Charts and events are made at most so often; two seconds are no width on a chart."""
 SHIFTING = 30
 """Seconds after which charts move on though nothing happens."""
 GUESSING = timedelta(seconds=10)
