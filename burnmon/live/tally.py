@@ -102,6 +102,8 @@ class Tally:
                 _merge(self.minutes, minute, spend)
                 _merge(self.hours, minute // 60, spend)
                 _merge(session.minutes, minute, spend)
+        self._newest_minute = max(self.minutes, default=0)
+        self._whole = None
         for request in past.newest:
             self._newest(self.sessions[request.session_id], request)
         for session_id, at in past.hour_caches.items():
