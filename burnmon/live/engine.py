@@ -18,8 +18,6 @@ from msgspec.structs import replace
 from burnmon import text
 from burnmon.config import Root, Settings
 from burnmon.errors import LedgerError
-from burnmon.live.dearest import Dearest
-from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.keeping import open_ledger, unkept
 from burnmon.live.kept import Kept
@@ -42,6 +40,7 @@ from burnmon.usage.usual import WEEKS, Usual, usual
 from burnmon.why import Cause
 
 if TYPE_CHECKING:
+    from burnmon.live.dearest import Dearest
     from burnmon.live.sweep import Found, Sweep
 
 LAST_DAY = timedelta(hours=25)
@@ -123,7 +122,6 @@ class Engine:
         """Where each session went in circles within the last hour."""
         self._causes: dict[str, tuple[datetime, tuple[Cause, ...]]] = {}
         """What makes each session dear, and when that was looked for."""
-        self._dearest = Dearest(ledger, self.tally.prices)
         self._due: set[str] = set()
         """Sessions for which it must be looked for again."""
         self._kept = Kept()
@@ -138,6 +136,13 @@ class Engine:
         from burnmon.live.sweep import Sweep
 
         return Sweep(self.ledger, self.settings.read_roots())
+
+    @cached_property
+    def _dearest(self) -> Dearest:
+        """What makes sessions dear; loaded when something was read for work."""
+        from burnmon.live.dearest import Dearest
+
+        return Dearest(self.ledger, self.tally.prices)
 
     # --- what the ledger knows already -----------------------------------------------
 
@@ -366,6 +371,8 @@ class Engine:
     def _look_for_circles(self, session_ids: set[str], now: datetime) -> bool:
         """Notice sessions that do the same again and again, or fail in a row; whether
         that is news."""
+        from burnmon.live.explaining import Explaining
+
         told = False
         explaining = Explaining(self.ledger, self.tally.prices)
         for session_id in session_ids:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,13 +26,15 @@ from burnmon.live.keeping import Keeping
 from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
-from burnmon.live.sweep import Found
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from burnmon.live.sweep import Found
 
 CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
