@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
+from textual.css.styles import RenderStyles
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
@@ -15,7 +17,6 @@ from textual.widget import Widget
 from burnmon.frame import Line, Scene, draw, rests_on
 from burnmon.frame.answer import answer
 from burnmon.frame.graph import in_one_colour
-from burnmon.frame.segments import STYLES
 
 
 class Still(Widget):
@@ -54,9 +55,7 @@ class Still(Widget):
 
 
 class Lines(Still):
-    """Lines of styled text; each style word is a component class, ``line--word``."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in STYLES}
+    """Lines of styled text; each style word is a class of the sheet, ``line--word``."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
@@ -127,10 +126,21 @@ class Lines(Still):
         self._strips.clear()
         super().notify_style_update()
 
-    def _own_style(self, name: str) -> Style:
+    def _sheet(self, word: str) -> RenderStyles:
+        """What the style sheet says of a style word on this widget.
+
+        Asked for words that are drawn. Of component classes Textual would ask for all,
+        for each widget, whenever it applies the sheet: a twentieth of the start.
+        """
+        node = DOMNode(classes=f"line--{word}")
+        node._attach(self)
+        self.app.stylesheet.apply(node, animate=False)
+        return node.styles
+
+    def _own_style(self, word: str) -> Style:
         """What one style word sets, its shades mixed with the background."""
-        mixed = self.get_component_rich_style(name)
-        named = self.get_component_rich_style(name, partial=True)
+        sheet = self._sheet(word)
+        mixed, named = sheet.rich_style, sheet.partial_rich_style
         return Style(
             color=mixed.color if named.color else None,
             bgcolor=mixed.bgcolor if named.bgcolor else None,
@@ -143,7 +153,7 @@ class Lines(Still):
         if style is None:
             style = self.rich_style
             for word in words.split():
-                style += self._own_style(f"line--{word}")
+                style += self._own_style(word)
             self._styles_by_words[words] = style
         return style
 
@@ -156,11 +166,14 @@ class Part(Lines):
     """The whole screen is too low for boxes."""
     _drawn_from: object = None
     """What the lines were made of."""
+    _is_ansi: bool | None = None
 
     @property
     def _ansi(self) -> bool:
         """The theme is made of the terminal's own colours, which do not mix."""
-        return self.get_component_styles("line--area").color.ansi is not None
+        if self._is_ansi is None:
+            self._is_ansi = self._sheet("area").color.ansi is not None
+        return self._is_ansi
 
     def look(self, scene: Scene, *, low: bool, hidden: bool) -> None:
         """Draw a scene, when it is no longer ``hidden``; ``low``: without a box."""
@@ -170,7 +183,7 @@ class Part(Lines):
 
     def notify_style_update(self) -> None:
         """Another theme may draw its lines in one colour."""
-        self._drawn_from = None
+        self._drawn_from = self._is_ansi = None
         super().notify_style_update()
 
     def on_show(self) -> None:
