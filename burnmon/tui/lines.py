@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
+from textual.color import Color
 from textual.css.styles import RenderStyles
 from textual.dom import DOMNode
 from textual.filter import LineFilter
@@ -65,6 +66,7 @@ class Lines(Still):
         """Lines as they were last rendered, by row; those that still hold."""
         self._filters: Sequence[LineFilter] = ()
         """What they went through."""
+        self._ground: Color | None = None
         self.area = (0, 0)
         """Width and height, for Textual reckons them anew whenever it is asked."""
 
@@ -116,7 +118,9 @@ class Lines(Still):
             width = self.area[0] or self.size.width
             strip = Strip(parts).adjust_cell_length(width, self._style(""))
             for each in self._filters:
-                strip = strip.apply_filter(each, self.background_colors[1])
+                if self._ground is None:
+                    self._ground = self.background_colors[1]
+                strip = strip.apply_filter(each, self._ground)
             self._strips[y] = strip
         return strip
 
@@ -124,6 +128,7 @@ class Lines(Still):
         """Forget the colours of the theme before."""
         self._styles_by_words.clear()
         self._strips.clear()
+        self._ground = None
         super().notify_style_update()
 
     def _sheet(self, word: str) -> RenderStyles:
