@@ -20,6 +20,7 @@ from burnmon.frame.segments import Line, Segment, blank, fitted, joined, to_text
 from burnmon.frame.sessions import bare_rows, counts, sessions
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
+from burnmon.text import ago
 
 __all__ = [
     "Heights",
@@ -86,7 +87,10 @@ def rests_on(part: str, scene: Scene) -> object:
     of before, so are they."""
     if part == "answer":
         latest = scene.latest
-        return latest.answer, latest.answer_level, latest.health, _time(latest)
+        last_at = latest.health.last_line_at
+        age = last_at and ago(last_at, latest.now)  # in tenths of a second
+        words = latest.answer, latest.answer_level, age
+        return *words, latest.health, _time(latest)
     shown, view = scene.snapshot, scene.view
     if part == LIMITS:
         return shown.limits, shown.missing, _time(shown), view
