@@ -429,10 +429,10 @@ def test_lines_are_the_same_while_what_they_rest_on_is() -> None:
     for step in range(200):
         now = demo.START + timedelta(milliseconds=70 * step)
         scene = with_latest(None, replace(shown, now=now), View(pane="limits"))
-        for part in ("answer", "limits", "burn", "sessions", "events"):
+        for part in ("answer", "burn", "sessions", "events"):
             rests, lines = rests_on(part, scene), draw(part, scene, size, low=False)
             if part in before and before[part][0] == rests:
                 same.add(part)
                 assert before[part][1] == lines
             before[part] = rests, lines
-    assert same == {"answer", "limits", "events"}
+    assert same == {"answer", "events"}

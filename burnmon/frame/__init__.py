@@ -84,7 +84,7 @@ def draw(part: str, scene: Scene, size: tuple[int, int], *, low: bool) -> list[L
 
 def rests_on(part: str, scene: Scene) -> object:
     """What the lines of a part are made of, besides its size: while it is equal to that
-    of before, so are they."""
+    of before, so are they; the age of a limit may be a second behind."""
     if part == "answer":
         latest = scene.latest
         last_at = latest.health.last_line_at
