@@ -90,7 +90,6 @@ class Engine:
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         self.tally = Tally(prices)
         self.failure = ""
-        self.failed_at: datetime | None = None
         self.watching = False
         self.scan: Scan | None = None
         self._trails: dict[str, _Files] = {}
@@ -109,6 +108,8 @@ class Engine:
         self._horizon = HORIZON if since is None else now - since
         self._since = self._late = self._loaded_at = self._seen_at = now
         self._wrote_at = now
+        self._hindered_at: datetime | None = None
+        """Since when no file can be opened."""
         self._long: set[str] = set()
         self._read: dict[str, Seen] = {}
         self._learned: tuple[datetime, object, Learned] | None = None
@@ -503,6 +504,8 @@ class Engine:
         return True
 
     def _known(self, now: datetime) -> Known:
+        hindered = self.sweep.hindered if "sweep" in vars(self) else ""
+        self._hindered_at = (self._hindered_at or now) if hindered else None
         return Known(
             sessions=self._sessions,
             stretches=self._stretches,
@@ -511,8 +514,8 @@ class Engine:
             health=Health(
                 self._newest_at,
                 self.watching,
-                self.failed_at,
-                self.failure,
+                self._hindered_at,
+                hindered or self.failure,
                 not self.ledger.writable,
             ),
             scan=self.scan,

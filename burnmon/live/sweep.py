@@ -77,6 +77,8 @@ class Sweep:
         self.known: dict[str, Known] = ledger.known()
         self.unreadable: dict[str, str] = {}
         """Paths that could not be opened or listed, with the system's reason."""
+        self.hindered = ""
+        """Why no file at all can be opened, as far as the last look met any."""
         self.directories: set[int] = set()
         """What the last walk listed, by inode: one reached by two paths is one."""
 
@@ -85,6 +87,7 @@ class Sweep:
 
         A path that vanished is no change: its history stays in the ledger.
         """
+        self.hindered = ""
         if only is None:
             self.unreadable, self.directories = {}, set()
         candidates = self._walk() if only is None else self._named(only)
@@ -173,6 +176,8 @@ class Sweep:
 
     def _report(self, path: str, error: OSError | UnicodeEncodeError) -> None:
         reason = error.strerror if isinstance(error, OSError) else "name is not UTF-8"
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            self.hindered = "too many files are open; raise the limit, see ulimit -n"
         self.unreadable[path.encode("utf-8", "replace").decode()] = reason or str(error)
 
     def _fresh(self, path: str, status: os.stat_result) -> int:
