@@ -435,4 +435,4 @@ def test_lines_are_the_same_while_what_they_rest_on_is() -> None:
                 same.add(part)
                 assert before[part][1] == lines
             before[part] = rests, lines
-    assert same == {"answer", "events"}
+    assert same == {"answer", "burn", "events"}

@@ -20,7 +20,7 @@ from burnmon.frame.segments import Line, Segment, blank, fitted, joined, to_text
 from burnmon.frame.sessions import bare_rows, counts, sessions
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
-from burnmon.text import ago
+from burnmon.text import ago, local
 
 __all__ = [
     "Heights",
@@ -94,6 +94,9 @@ def rests_on(part: str, scene: Scene) -> object:
     shown, view = scene.snapshot, scene.view
     if part == LIMITS:
         return shown.limits, shown.missing, _time(shown), view
+    if part == BURN:
+        beside = shown.charts, shown.limits, shown.unpriced_models
+        return shown.burn, *beside, local(shown.now, shown.zone).date(), view
     if part == EVENTS:
         return shown.events, shown.commits, _time(shown), view
     return scene

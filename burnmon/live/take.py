@@ -43,8 +43,10 @@ from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 from burnmon.why import Cause
 
-CHARTING, LISTING = timedelta(seconds=2), timedelta(seconds=1)
+CHARTING = LISTING = timedelta(seconds=2)
 """Charts and events are made at most so often; two seconds are no width on a chart."""
+FORESEEING = 5
+"""Seconds for which all that is said of limits holds, unless something is stated."""
 SHIFTING = 30
 """Seconds after which charts move on though nothing happens."""
 GUESSING = timedelta(seconds=10)
@@ -109,9 +111,10 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     kept.begin(now)
     together, by_session = tally.rates(now)
     accounts = Accounts(tally, known.sessions, known.since, now)
-    # What is said of limits holds for a second, unless anything is stated or learned.
+    newest = [past[-1] for past in known.stretches.values() if past]
     basis = (
-        int(now.timestamp()),
+        int(now.timestamp()) // FORESEEING,
+        [each.resets_at <= now for each in newest],
         tuple(known.stretches.values()),
         tuple(known.experiences.values()),
         known.learned,
