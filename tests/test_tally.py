@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.take import midnight
 from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Request, Usage, identity
@@ -61,7 +63,7 @@ def sums(of: Tally) -> dict[str, object]:
         "sessions": {
             name: (
                 asdict(each.total),
-                filled(each.minutes),
+                list(each.minutes.since(0)),
                 {model: n for model, n in each.models.items() if n},
             )
             for name, each in of.sessions.items()
@@ -229,6 +231,57 @@ def test_held_requests_are_let_go() -> None:
     made = tally(request(1), request(2, NOW - timedelta(hours=1)))
     assert set(made.held(NOW - timedelta(minutes=30))) == {1}
     assert set(made.late) == {1}
+
+
+costs = st.decimals(Decimal(0), Decimal(90), places=12) | st.none()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), costs), max_size=40), st.data())
+def test_minutes_are_exact(
+    found: Sequence[tuple[int, Decimal | None]], data: st.DataObject
+) -> None:
+    """Minutes hold to the last digit what was put in, in any order, and nothing of
+    what was taken out again."""
+    left = data.draw(st.integers(0, len(found)))
+    turns = [*((*each, 1) for each in found), *((*each, -1) for each in found[left:])]
+    made = Minutes()
+    for minute, cost, n in data.draw(st.permutations(turns)):
+        made.add(minute, cost, n)
+    told = {}
+    for minute, picos, priced, unpriced in made.since(3):
+        told[minute] = Decimal(picos) / Decimal(PICOS), priced, unpriced
+    assert list(told) == sorted(told)
+    for minute in range(10):
+        here = [cost for at, cost in found[:left] if at == minute]
+        known = [each for each in here if each is not None]
+        right = sum(known, Decimal(0)), len(known), len(here) - len(known)
+        expected = right if here and minute >= 3 else None
+        assert told.get(minute) == expected
+
+
+def test_absurd_dollars_are_kept() -> None:
+    """Dollars beyond all reason end nothing."""
+    made = Minutes()
+    made.add(1, Decimal(10) ** 40, 1)
+    made.add(1, Decimal(10) ** 40, -1)
+    made.add(1, COST, 1)
+    ((_, picos, priced, _),) = made.since(0)
+    assert (Decimal(picos) / Decimal(PICOS), priced) == (COST, 1)
+
+
+def test_minutes_of_days_ago_take_little_room() -> None:
+    """A minute of a session costs some thirty bytes, not hundreds."""
+    count = 20_000
+    gc.collect()
+    tracemalloc.start()
+    try:
+        made = Minutes()
+        for minute in range(count):
+            made.add(minute, COST, 1)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / count < 60
 
 
 def test_loaded_past_is_added_up_and_not_kept() -> None:

@@ -6,7 +6,9 @@ comes and taken out when it leaves, so that a busy span costs no more than a qui
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -63,6 +65,59 @@ class Spend(Struct):
     def dollars(self) -> Decimal | None:
         """The cost, or None when nothing of it is priced."""
         return None if self.unpriced and self.unpriced == self.requests else self.cost
+
+
+class Minutes:
+    """What was spent in each of many minutes, in a twentieth of the room of sums.
+
+    Dollars are kept as whole picodollars. As long as a minute comes to less than 9,000
+    dollars they add up exactly, in whatever order, and what is taken out leaves nothing
+    behind; beyond that the last digits are not exact.
+    """
+
+    __slots__ = ("_at", "_picos", "_requests", "_unpriced")
+
+    def __init__(self) -> None:
+        self._at = array("q")
+        """Epoch minutes with a request, the oldest first."""
+        self._picos = array("d")
+        self._requests = array("q")
+        self._unpriced = array("q")
+
+    def add(self, minute: int, cost: Decimal | None, n: int) -> None:
+        """Put a request in (``n`` = 1) or take it out (−1)."""
+        place = len(self._at)
+        if not place or self._at[-1] < minute:
+            self._begin(place, minute)
+        elif self._at[-1] == minute:
+            place -= 1
+        else:
+            place = bisect_left(self._at, minute)
+            if self._at[place] != minute:
+                self._begin(place, minute)
+        self._requests[place] += n
+        if cost is None:
+            self._unpriced[place] += n
+        else:
+            self._picos[place] += n * round(float(cost) * PICOS)
+
+    def _begin(self, place: int, minute: int) -> None:
+        self._at.insert(place, minute)
+        self._picos.insert(place, 0.0)
+        self._requests.insert(place, 0)
+        self._unpriced.insert(place, 0)
+
+    def since(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
+        """Each minute from one on in which there was a request: its number, what it
+        came to in picodollars, and its requests with a price and without one."""
+        for place in range(bisect_left(self._at, minute), len(self._at)):
+            requests, unpriced = self._requests[place], self._unpriced[place]
+            if requests:
+                yield self._at[place], self._picos[place], requests - unpriced, unpriced
+
+
+PICOS = 1e12
+"""Picodollars in a dollar."""
 
 
 class Lately:

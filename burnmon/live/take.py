@@ -33,7 +33,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.live.spend import Spend
-from burnmon.live.tally import RECENT, SessionTally, Tally
+from burnmon.live.tally import RECENT, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
@@ -75,6 +75,7 @@ class Known(Struct, frozen=True):
     alive: Mapping[str, Alive]
     """Session → its line in the agent's registry of running sessions."""
     marks: Sequence[Mark]
+    """Those that may become events."""
     health: Health
     scan: Scan | None
     places: tuple[Place, ...]
@@ -286,8 +287,8 @@ def _guess(known: Known, tally: Tally, now: datetime) -> str:
         minute
         for session in known.sessions.values()
         if session.agent == "claude" and (session.last_at or now) >= now - GUESSED_FROM
-        for minute in tally.sessions.get(session.session_id, SessionTally()).minutes
-        if minute >= first
+        if (sums := tally.sessions.get(session.session_id)) is not None
+        for minute, *_ in sums.minutes.since(first)
     }
     starts = (datetime.fromtimestamp(minute * 60, UTC) for minute in minutes)
     window = estimated_window(starts, now)
@@ -335,7 +336,7 @@ def _compared(usual: Usual | None, tally: Tally, now: datetime) -> Compared | No
 
 # --- events --------------------------------------------------------------------------
 
-_MARKS = {
+TOLD_MARKS = {
     "compacted": ("note", "context compacted"),
     "limit": ("alarm", "refused: limit reached"),
     "refused": ("warning", "answer refused, another model took over"),
@@ -347,7 +348,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
     events = [
         _marked(mark, known)
         for mark in known.marks
-        if since <= mark.at <= now and mark.kind in _MARKS
+        if since <= mark.at <= now and mark.kind in TOLD_MARKS
     ]
     events += [
         Event(
@@ -401,7 +402,7 @@ def _circling(circle: Repetition, session: Session | None) -> Event:
 
 
 def _marked(mark: Mark, known: Known) -> Event:
-    level, words = _MARKS[mark.kind]
+    level, words = TOLD_MARKS[mark.kind]
     session = known.sessions.get(mark.session_id)
     if mark.kind == "compacted" and mark.detail.isdigit():
         words = f"{words} at {text.tokens(int(mark.detail))} tokens"

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Lately, Spend
+from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request
 from burnmon.usage.ledger import Change, Sum
 from burnmon.usage.pricing import PriceTable
@@ -39,8 +41,8 @@ class SessionTally(Struct):
     """One session's sums."""
 
     total: Spend = field(default_factory=Spend)
-    minutes: dict[int, Spend] = field(default_factory=dict)
-    """Epoch minute → what was spent in it."""
+    minutes: Minutes = field(default_factory=Minutes)
+    """What was spent in each minute."""
     newest: Request | None = None
     """Newest request of the session itself: its context and its cache."""
     hour_cache_at: datetime | None = None
@@ -149,9 +151,9 @@ class Tally:
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
         session.version = self.version
+        session.minutes.add(minute, cost, n)
         for spend in (
             session.total,
-            session.minutes.setdefault(minute, Spend()),
             self.minutes.setdefault(minute, Spend()),
             self.hours.setdefault(minute // 60, Spend()),
             self.projects.setdefault(request.project, {}).setdefault(
@@ -238,32 +240,43 @@ class Tally:
     def _busy(self, span: int) -> Norm | None:
         first = span - int(USUAL_FROM.total_seconds()) // _SPAN
         last = span - int(USUAL_UNTIL.total_seconds()) // _SPAN
-        together = _active(self.minutes, first, last)
+        together: dict[int, Decimal] = {}
+        for minute, spend in self.minutes.items():
+            place = minute * MINUTE // _SPAN
+            if first <= place < last and spend.cost > 0:
+                together[place] = together.get(place, Decimal(0)) + spend.cost
         days = {each * _SPAN // 86400 for each in together}
         if len(together) < ENOUGH_SPANS or len(days) < ENOUGH_DAYS:
             return None
-        sessions = [
-            cost
-            for each in self.sessions.values()
-            for cost in _active(each.minutes, first, last).values()
-        ]
-        return Norm(_busy_pace(together.values()), _busy_pace(sessions))
+        sessions = chain.from_iterable(
+            _active(each.minutes, first, last) for each in self.sessions.values()
+        )
+        busy = Decimal(_busy(sessions)) / Decimal(PICOS)
+        return Norm(_pace(_busy(together.values())), _pace(busy))
 
 
+_Cost = TypeVar("_Cost", float, Decimal)
 _SPAN = int(RECENT.total_seconds())
 
 
-def _active(minutes: Mapping[int, Spend], first: int, last: int) -> dict[int, Decimal]:
-    """Dollars by span, from one on until before another, where there were any."""
-    spans: dict[int, Decimal] = {}
-    for minute, spend in minutes.items():
+def _active(minutes: Minutes, first: int, last: int) -> Iterable[float]:
+    """Picodollars of each span, from one on until before another, with any."""
+    spans: dict[int, float] = {}
+    for minute, picos, _, _ in minutes.since(first * _SPAN // MINUTE):
         span = minute * MINUTE // _SPAN
-        if first <= span < last and spend.cost > 0:
-            spans[span] = spans.get(span, Decimal(0)) + spend.cost
-    return spans
+        if span >= last:
+            break
+        if picos > 0:
+            spans[span] = spans.get(span, 0.0) + picos
+    return spans.values()
 
 
-def _busy_pace(costs: Iterable[Decimal]) -> Decimal:
-    """Dollars per minute that nine in ten spans stay below."""
+def _busy(costs: Iterable[_Cost]) -> _Cost:
+    """What nine in ten spans stay below."""
     ordered = sorted(costs)
-    return ordered[int(BUSY * (len(ordered) - 1))] * MINUTE / _SPAN
+    return ordered[int(BUSY * (len(ordered) - 1))]
+
+
+def _pace(cost: Decimal) -> Decimal:
+    """Dollars per minute of what a span came to."""
+    return cost * MINUTE / _SPAN

@@ -9,6 +9,7 @@ it would be a guess.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -42,8 +43,9 @@ class Spending:
     def __init__(self, since: datetime, parts: Iterable[Part]) -> None:
         """``since``: nothing before it is known. Parts may come in any order."""
         self.since = since
-        self._instants: list[float] = []
-        self._dollars, self._requests, self._unpriced = [0.0], [0], [0]
+        self._instants = array("d")
+        self._dollars = array("d", [0.0])
+        self._requests, self._unpriced = array("q", [0]), array("q", [0])
         for at, dollars, requests, unpriced in sorted(parts):
             self._instants.append(at)
             self._dollars.append(self._dollars[-1] + dollars)

@@ -66,6 +66,8 @@ from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
+LASTING_CACHE = 2048
+"""Kilobytes of pages that each connection of a live view keeps."""
 MOST_NAMES = 8192
 """Circumstances, words or paths that are kept at hand from one call to the next."""
 
@@ -173,8 +175,11 @@ class Ledger:
 
         What is mapped into memory is read faster, but when somebody cuts the file off,
         or its disk fails, the system ends who reads there. Without it that is an error.
+        And it keeps few pages: those of a large cache would stay for days, and reading
+        one again takes some microseconds.
         """
         self._db.execute("PRAGMA mmap_size = 0")
+        self._db.execute(f"PRAGMA cache_size = {-LASTING_CACHE}")
         return self
 
     def is_there(self) -> bool:
@@ -829,14 +834,21 @@ class Ledger:
     ) -> list[Mark]:
         """What sessions stated besides requests, oldest first; ``sessions`` leaves
         others out."""
+        return list(self.each_mark(since, sessions))
+
+    def each_mark(
+        self, since: datetime, sessions: Sequence[str] | None = None
+    ) -> Iterator[Mark]:
+        """``marks`` one by one, for those who keep few."""
         among = "" if sessions is None else " AND session IN (SELECT value FROM told)"
         rows = self._db.execute(
             "WITH told AS (SELECT value FROM json_each(?))"
             " SELECT agent, session, at, kind, detail FROM mark"
             f" WHERE at >= ?{among} ORDER BY at",
             (json.dumps(list(sessions or ())), ms(since)),
-        ).fetchall()
-        return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
+        )
+        for row in rows:
+            yield Mark(row[0], row[1], _at(row[2]), row[3], row[4])
 
     def dedup(self) -> dict[str, int]:
         """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
