@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from burnmon import text
 from burnmon.live.kept import Kept
-from burnmon.live.spend import PICOS, Spend
+from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.tally import MINUTE, RECENT, SessionTally, Tally
 from burnmon.records import Mark, Request, Session, Window
 from burnmon.usage.exchange import Part, Spending
@@ -54,12 +54,12 @@ class Accounts(Struct, frozen=True):
         """Spend from an instant on; a minute's counts as made when it began."""
         since = max(since, self.since)
         first = int(since.timestamp()) // MINUTE
-        spent: dict[Owner, _Minutes] = {}
+        spent: dict[Owner, Minutes] = {}
         for session in self.sessions.values():
-            mine = spent.setdefault(_owner(session), {})
+            mine = spent.setdefault(_owner(session), Minutes())
             sums = self.tally.sessions.get(session.session_id)
             if sums is not None and (session.last_at or since) >= since:
-                _add(mine, sums, first)
+                mine.take(sums.minutes, first)
         return {owner: Spending(since, _parts(each)) for owner, each in spent.items()}
 
     def pace(self, owner: Owner) -> float | None:
@@ -76,26 +76,8 @@ def _owner(whose: Window | Session) -> Owner:
     return (whose.agent, whose.account)
 
 
-_Minutes = dict[int, tuple[float, int, int]]
-"""Picodollars, priced and unpriced requests by minute."""
-
-
-def _add(spent: _Minutes, sums: SessionTally, first: int) -> None:
-    """A session's minutes. Those of a day would be many more if each session's stayed
-    by itself, and memory that was needed once is not always given back."""
-    for minute, picos, priced, unpriced in sums.minutes.since(first):
-        known = spent.get(minute)
-        if known is not None:
-            picos, priced, unpriced = (
-                picos + known[0],
-                priced + known[1],
-                unpriced + known[2],
-            )
-        spent[minute] = picos, priced, unpriced
-
-
-def _parts(spent: _Minutes) -> Iterator[Part]:
-    for minute, (picos, priced, unpriced) in spent.items():
+def _parts(spent: Minutes) -> Iterator[Part]:
+    for minute, picos, priced, unpriced in spent.since(0):
         yield minute * MINUTE, picos / PICOS, priced, unpriced
 
 

@@ -86,26 +86,33 @@ class Minutes:
 
     def add(self, minute: int, cost: Decimal | None, n: int) -> None:
         """Put a request in (``n`` = 1) or take it out (−1)."""
-        place = len(self._at)
-        if not place or self._at[-1] < minute:
-            self._begin(place, minute)
-        elif self._at[-1] == minute:
-            place -= 1
-        else:
-            place = bisect_left(self._at, minute)
-            if self._at[place] != minute:
-                self._begin(place, minute)
+        place = self._place(minute)
         self._requests[place] += n
         if cost is None:
             self._unpriced[place] += n
         else:
             self._picos[place] += n * round(float(cost) * PICOS)
 
-    def _begin(self, place: int, minute: int) -> None:
+    def take(self, other: Minutes, since: int) -> None:
+        """Add what others came to, from a minute on."""
+        for at in range(bisect_left(other._at, since), len(other._at)):
+            place = self._place(other._at[at])
+            self._picos[place] += other._picos[at]
+            self._requests[place] += other._requests[at]
+            self._unpriced[place] += other._unpriced[at]
+
+    def _place(self, minute: int) -> int:
+        """Where a minute is; it is begun if it is not there yet."""
+        place = len(self._at)
+        if place and self._at[-1] >= minute:
+            place = bisect_left(self._at, minute)
+            if self._at[place] == minute:
+                return place
         self._at.insert(place, minute)
         self._picos.insert(place, 0.0)
         self._requests.insert(place, 0)
         self._unpriced.insert(place, 0)
+        return place
 
     def since(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
         """Each minute from one on in which there was a request: its number, what it
