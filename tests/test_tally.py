@@ -7,9 +7,11 @@ import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sightings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
@@ -20,7 +22,8 @@ from burnmon.live.take import midnight
 from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Request, Usage, identity
 from burnmon.usage import pricing
-from burnmon.usage.ledger import Change
+from burnmon.usage.ledger import Change, Ledger
+from burnmon.usage.pricing import PriceTable
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
 PRICES = pricing.load()
@@ -284,19 +287,61 @@ def test_minutes_of_days_ago_take_little_room() -> None:
     assert taken / count < 60
 
 
-def test_loaded_past_is_added_up_and_not_kept() -> None:
-    """Requests of days ago stay in the sums alone; the newest stay comparable."""
-    past = [request(n, NOW - timedelta(hours=n)) for n in range(2, 200)]
-    made = Tally(PRICES)
-    made.load([*reversed(past), request(1)], NOW - timedelta(minutes=30))
-    assert set(made.late) == {1}
-    assert set(made.recent) == {1}
-    assert made._lately._fresh == {1: None}
-    whole = tally(*past, request(1))
-    whole.rates(NOW)
-    whole.held(NOW - timedelta(minutes=30))
-    made.rates(NOW)
-    assert sums(made) == sums(whole)
+# --- the past, added up by the ledger ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiered(tmp_path_factory: pytest.TempPathFactory) -> PriceTable:
+    """Prices that change with the prompt, and in the middle of a minute."""
+    return sightings.prices(tmp_path_factory.mktemp("prices"))
+
+
+@settings(max_examples=150)
+@given(
+    sightings.files,
+    st.sampled_from([0, 1, 10, 33, 40, 90]),
+    st.sampled_from([0, 20, 30, 34, 60]),
+)
+def test_past_is_the_same_as_one_by_one(
+    tiered: PriceTable, found: Any, since: int, late: int
+) -> None:
+    """Requests that the ledger adds up come to what each of them comes to alone."""
+    start, end = (NOW - timedelta(minutes=each) for each in (since, late))
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, found)
+        requests = ledger.requests(start)
+        cuts = tiered.cuts(ledger.models())
+        past = ledger.past(start, end, *cuts)
+    whole, made = Tally(tiered), Tally(tiered)
+    whole.load(requests)
+    made.load_past(past)
+    assert everything(made) == everything(whole)
+    assert made.late == {each.key: each for each in requests if each.at >= end}
+    assert made.recent.keys() == made.late.keys()
+
+
+def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:
+    """A request that writes to no cache does not prolong it, even in its minute."""
+    at = round(NOW.timestamp() * 1000)
+    writes, reads = (0, 1, 0, 0, 9), (0, 1, 9, 0, 0)
+    told = [
+        sightings.plain(key, at + n, tokens)
+        for key, (n, tokens) in enumerate([(0, writes), (1, writes), (2, reads)])
+    ]
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, [("claude", told)])
+        past = ledger.past(NOW - RECENT, NOW + RECENT, *tiered.cuts(ledger.models()))
+    assert past.hour_caches == {"S1": NOW + timedelta(milliseconds=1)}
+
+
+def everything(of: Tally) -> dict[str, object]:
+    """``sums``, what sessions are told by, and models; not what is kept of the last."""
+    told = {
+        name: [each.newest, each.hour_cache_at, each.subagents]
+        for name, each in of.sessions.items()
+    }
+    left = {"recent": 0, "late": 0}
+    return {**sums(of), **left, "told": told, "models": of.models}
 
 
 # --- spans and days ------------------------------------------------------------------

@@ -148,8 +148,8 @@ class Engine:
         self._loaded_at = self._seen_at = self._wrote_at = now
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
-        # One by one: all of them at once would set the size of this process for good.
-        self.tally.load(self.ledger.each_request(self._since), self._late)
+        cuts = self.tally.prices.cuts(self.ledger.models())
+        self.tally.load_past(self.ledger.past(self._since, self._late, *cuts))
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
         self._marks = Marks()

@@ -91,7 +91,14 @@ class Minutes:
         if cost is None:
             self._unpriced[place] += n
         else:
-            self._picos[place] += n * round(float(cost) * PICOS)
+            self._picos[place] += n * _picos(cost)
+
+    def put(self, minute: int, spend: Spend) -> None:
+        """Add what requests of a minute came to."""
+        place = self._place(minute)
+        self._picos[place] += _picos(spend.cost)
+        self._requests[place] += spend.requests
+        self._unpriced[place] += spend.unpriced
 
     def take(self, other: Minutes, since: int) -> None:
         """Add what others came to, from a minute on."""
@@ -125,6 +132,10 @@ class Minutes:
 
 PICOS = 1e12
 """Picodollars in a dollar."""
+
+
+def _picos(cost: Decimal) -> int:
+    return round(float(cost) * PICOS)
 
 
 class Lately:

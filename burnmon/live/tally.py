@@ -6,20 +6,24 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TypeVar
 
 from msgspec import Struct, field
 
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Lately, Minutes, Spend
-from burnmon.records import Request
-from burnmon.usage.ledger import Change, Sum
-from burnmon.usage.pricing import PriceTable
+from burnmon.records import Request, Terms, Usage
+from burnmon.usage.adding import Minute
+from burnmon.usage.copies import CIRCUMSTANCE, Circumstance
+from burnmon.usage.ledger import Change, Past, Sum
+from burnmon.usage.pricing import PriceTable, Rate
 
+SESSION = CIRCUMSTANCE.index("session")
 MINUTE = 60
 MOST_LATE = 4096
 """Requests kept for comparison before old ones are looked for."""
@@ -77,17 +81,66 @@ class Tally:
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
 
-    def load(self, requests: Iterable[Request], late: datetime | None = None) -> None:
-        """Take requests that were counted before.
-
-        Those made before ``late`` are added up and not kept: no rate and no comparison
-        looks at them any more.
-        """
+    def load(self, requests: Iterable[Request]) -> None:
+        """Take requests that were counted before."""
         for request in requests:
             self._put(request, 1)
-            if late is not None and request.at < late:
-                self._lately.drop(request.key)
-                self.late.pop(request.key, None)
+
+    def load_past(self, past: Past) -> None:
+        """Take requests that were counted before, most of them added up by minute.
+
+        The same as to take them one by one, and several times as fast.
+        """
+        # One session after the other: the sums of all would set the size of this
+        # process for good.
+        of_session = itemgetter(SESSION)
+        ordered = sorted(past.minutes, key=lambda each: of_session(each[0]))
+        for session_id, some in groupby(ordered, lambda each: of_session(each[0])):
+            minutes: dict[int, Spend] = {}
+            for of, told in some:
+                self._put_minutes(of, told, minutes)
+            self._put_session(self.sessions[session_id], minutes)
+        for request in past.newest:
+            self._newest(self.sessions[request.session_id], request)
+        for session_id, at in past.hour_caches.items():
+            self.sessions[session_id].hour_cache_at = at
+        self.load(past.requests)
+
+    def _put_session(self, session: SessionTally, minutes: dict[int, Spend]) -> None:
+        """Take a session's minutes: each is added thrice, and not each sum."""
+        for minute, spend in sorted(minutes.items()):
+            session.total.merge(spend)
+            session.minutes.put(minute, spend)
+            _merge(self.minutes, minute, spend)
+            _merge(self.hours, minute // 60, spend)
+
+    def _put_minutes(
+        self, of: Circumstance, told: Sequence[Minute], minutes: dict[int, Spend]
+    ) -> None:
+        """Take sums of one circumstance; those by minute go into ``minutes``."""
+        agent, model, speed, region, session_id, subagent, project = of[:7]
+        terms = Terms(speed, region)
+        quarters = self.projects.setdefault(project, {})
+        requests = unpriced = 0
+        for each in told:
+            at = _instant(each.last_at)
+            rate = self.prices.rate(model, at, each.prompt, terms)
+            spend = _spend(each, rate)
+            _merge(minutes, each.minute, spend)
+            _merge(quarters, each.minute // 15, spend)
+            requests += each.requests
+            unpriced += spend.unpriced
+        self.version += 1
+        session = self.sessions.setdefault(session_id, SessionTally())
+        session.version = self.version
+        for models in (session.models, self.models.setdefault(agent, {})):
+            models[model] = models.get(model, 0) + requests
+        if unpriced:
+            self.unpriced[model] = self.unpriced.get(model, 0) + unpriced
+        if subagent:
+            last_at = _instant(max(each.last_at for each in told))
+            before = session.subagents.get(subagent, last_at)
+            session.subagents[subagent] = max(before, last_at)
 
     def load_sums(self, sums: Iterable[Sum]) -> None:
         """Take what sessions came to before anything here was kept by the minute.
@@ -253,6 +306,31 @@ class Tally:
         )
         busy = Decimal(_busy(sessions)) / Decimal(PICOS)
         return Norm(_pace(_busy(together.values())), _pace(busy))
+
+
+def _spend(of: Minute, rate: Rate | None) -> Spend:
+    usage = Usage(*of[4:9])
+    return Spend(
+        Decimal(0) if rate is None else rate.cost(usage, of.web_searches),
+        usage.input,
+        usage.output,
+        usage.cache_read,
+        usage.cache_write_5m + usage.cache_write_1h,
+        of.requests,
+        of.requests if rate is None else 0,
+        of.incomplete,
+    )
+
+
+def _merge(spends: dict[int, Spend], place: int, spend: Spend) -> None:
+    known = spends.get(place)
+    if known is None:
+        known = spends[place] = Spend()
+    known.merge(spend)
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 _Cost = TypeVar("_Cost", float, Decimal)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from burnmon.usage.copies import CIRCUMSTANCE
 
@@ -50,6 +51,54 @@ def addition(
     )
 
 
+MINUTE = 60_000
+"""Milliseconds."""
+
+
+class Minute(NamedTuple):
+    """Requests of one minute that share circumstance and price, added up."""
+
+    circumstance: int
+    minute: int
+    """Minutes since the epoch."""
+    last_at: int
+    """The last instant, in epoch milliseconds."""
+    prompt: int
+    """A prompt, in tokens, that has the same price as theirs."""
+    input: int
+    output: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    web_searches: int
+    requests: int
+    incomplete: int
+
+
+def by_minute(
+    thresholds: Sequence[int], changes: Sequence[datetime], where: str
+) -> str:
+    """SQL of each ``Minute`` of the requests that ``where`` picks, by circumstance.
+
+    Of ``changes`` only those within the span are needed. Each term costs: an aggregate
+    more is a tenth of the time.
+    """
+    tier = "0"
+    if thresholds:
+        floors = [0, *(int(each) + 1 for each in thresholds)]
+        above = _choice(f"{_PROMPT} >", thresholds[1:], floors[1:])
+        # Nearly all are below: for those one comparison is enough.
+        tier = f"CASE WHEN {_PROMPT} > {int(thresholds[0])} THEN {above} ELSE 0 END"
+    era = ", " + _place("at >=", [ms(each) for each in changes]) if changes else ""
+    sums = ", ".join(f"sum({name})" for name in _ADDED[:6])
+    return (
+        f"SELECT circumstance, at / {MINUTE} AS minute, max(at), {tier} AS prompt,"
+        f" {sums}, count(*), sum(1 - final)"
+        f" FROM request WHERE counted = 1 AND {where}"
+        f" GROUP BY circumstance, minute, prompt{era}"
+    )
+
+
 def _finest(changes: Sequence[datetime]) -> str:
     """What parts of a quarter must be told apart by, if prices change within it."""
     inside = any(ms(each) % QUARTER for each in changes)
@@ -75,15 +124,18 @@ def _parts(where: str, thresholds: Sequence[int], finest: str) -> str:
 
 
 def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:
-    """SQL that counts the sorted cuts a value passes, by halving them."""
+    """SQL that counts the sorted cuts a value passes."""
+    return _choice(test, cuts, range(below, below + len(cuts) + 1))
+
+
+def _choice(test: str, cuts: Sequence[int], values: Sequence[int]) -> str:
+    """SQL of the value that belongs between two sorted cuts, found by halving them."""
     if not cuts:
-        return str(below)
+        return str(values[0])
     half = len(cuts) // 2
-    above = _place(test, cuts[half + 1 :], below + half + 1)
-    return (
-        f"CASE WHEN {test} {cuts[half]} THEN {above}"
-        f" ELSE {_place(test, cuts[:half], below)} END"
-    )
+    above = _choice(test, cuts[half + 1 :], values[half + 1 :])
+    below = _choice(test, cuts[:half], values[: half + 1])
+    return f"CASE WHEN {test} {cuts[half]} THEN {above} ELSE {below} END"
 
 
 def _column(name: str) -> str:

@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from threading import Thread
@@ -35,7 +35,16 @@ from burnmon.records import (
     Trail,
     Usage,
 )
-from burnmon.usage.adding import QUARTER, addition, bounds, during, ms
+from burnmon.usage.adding import (
+    MINUTE,
+    QUARTER,
+    Minute,
+    addition,
+    bounds,
+    by_minute,
+    during,
+    ms,
+)
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
     ROW,
@@ -49,6 +58,7 @@ from burnmon.usage.copies import (
     join,
     number,
     numbered,
+    request,
     worded,
 )
 from burnmon.usage.schema import (
@@ -123,6 +133,19 @@ class Sum(Struct, frozen=True):
     web_searches: int
     requests: int
     incomplete: int
+
+
+class Past(NamedTuple):
+    """Requests of a span: those of long ago added up, the last ones as they are."""
+
+    minutes: list[tuple[Circumstance, list[Minute]]]
+    """Sums by circumstance; the words of one in the order of ``CIRCUMSTANCE``."""
+    newest: list[Request]
+    """Of those that were added up, the newest of each session, not a sub-agent's."""
+    hour_caches: dict[str, datetime]
+    """When each session, not a sub-agent, last wrote to a one-hour cache, if it did."""
+    requests: list[Request]
+    """The others, oldest first."""
 
 
 _Changed = tuple[Row | None, Row]
@@ -525,7 +548,7 @@ class Ledger:
         return worded(row, self._circumstance(row[4]), self._path(row[14]))
 
     def _request(self, row: Row) -> Request:
-        return worded(row, self._circumstance(row[4]), "").request()
+        return request(row, self._circumstance(row[4]))
 
     def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
         """Keys that the ledger may hold; looking up each one is the dear part."""
@@ -725,6 +748,96 @@ class Ledger:
         )
         yield from map(self._request, rows)
 
+    def past(
+        self,
+        since: datetime,
+        late: datetime,
+        thresholds: Sequence[int],
+        changes: Sequence[datetime],
+    ) -> Past:
+        """Counted requests since an instant, those before ``late`` added up by minute.
+
+        All as they are at one instant, whatever is written meanwhile.
+        """
+        self._let_go()
+        where, span = during(since, late)
+        cuts = thresholds, [each for each in changes if since < each < late]
+        with self._at_once():
+            rows = self._db.execute(by_minute(*cuts, where), span)
+            told = [
+                (place, list(of))
+                for place, of in groupby(map(Minute._make, rows), itemgetter(0))
+            ]
+            self._name(place for place, _ in told)
+            minutes = [(self._circumstance(place), of) for place, of in told]
+            own = _own(minutes)
+            return Past(
+                minutes,
+                [self._newest(each) for each in own.values()],
+                dict(self._hour_caches(own)),
+                self.requests(max(since, late)),
+            )
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """See the ledger as it is at one instant."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+
+    def _newest(self, minutes: Sequence[Minute]) -> Request:
+        """The newest of requests that were added up; at one instant, the last key."""
+        last = max(each.last_at for each in minutes)
+        places = {each.circumstance for each in minutes if each.last_at == last}
+        return self._request(max(chain(*(self._made(n, last, last) for n in places))))
+
+    def _hour_caches(
+        self, own: Mapping[str, Sequence[Minute]]
+    ) -> Iterator[tuple[str, datetime]]:
+        for session_id, minutes in own.items():
+            wrote = [each for each in minutes if each.cache_write_1h]
+            last = max((each.minute for each in wrote), default=0)
+            rows = [
+                row
+                for each in wrote
+                if each.minute == last
+                for row in self._made(
+                    each.circumstance, last * MINUTE, each.last_at, "cache_write_1h > 0"
+                )
+            ]
+            if rows:
+                yield session_id, _at(max(row[1] for row in rows))
+
+    def _made(
+        self, circumstance: int, first: int, last: int, where: str = "1"
+    ) -> list[Row]:
+        """Counted requests of a circumstance and a span within a quarter."""
+        return self._rows(
+            "counted = 1 AND quarter = ? AND circumstance = ? AND at BETWEEN ? AND ?"
+            f" AND {where}",
+            (first // QUARTER, circumstance, first, last),
+        )
+
+    def _name(self, circumstances: Iterable[int]) -> None:
+        """Look those circumstances up that are not at hand, all at once."""
+        listed = "(SELECT value FROM json_each(?))"
+        wanted = set(circumstances) - self._circumstances.keys()
+        rows = self._db.execute(
+            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {listed}",
+            (json.dumps(list(wanted)),),
+        ).fetchall()
+        words = {word for row in rows for word in row[1:]} - self._texts.keys()
+        texts = self._db.execute(
+            f"SELECT id, text FROM word WHERE id IN {listed}",
+            (json.dumps(list(words)),),
+        )
+        self._texts.update(texts)
+        for row in rows:
+            self._circumstances[row[0]] = tuple(map(self._text, row[1:]))
+
     def counted(self, session_id: str, since: datetime) -> int:
         """How many counted requests of a session there are since an instant."""
         where, span = during(since, None)
@@ -891,6 +1004,18 @@ _TRAIL = Trail.__struct_fields__
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
 ORIGIN = CIRCUMSTANCE.index("origin")
+SESSION, SUBAGENT = CIRCUMSTANCE.index("session"), CIRCUMSTANCE.index("subagent")
+
+
+def _own(
+    minutes: Iterable[tuple[Circumstance, list[Minute]]],
+) -> dict[str, list[Minute]]:
+    """Sums of each session itself, without its sub-agents."""
+    own: dict[str, list[Minute]] = {}
+    for told, each in minutes:
+        if not told[SUBAGENT]:
+            own.setdefault(told[SESSION], []).extend(each)
+    return own
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:
