@@ -180,13 +180,14 @@ class Sweep:
         return max(0, status.st_size - known.size) if known else status.st_size
 
     def _named(self, paths: Iterable[str]) -> Iterator[Found]:
+        bases = [(f"{root.path}/", root, AGENTS[root.agent]) for root in self.roots]
         for path in paths:
-            for root in self.roots:
-                cut = len(os.fspath(root.path)) + 1
-                agent = AGENTS[root.agent]
+            for base, root, agent in bases:
+                if not path.startswith(base):
+                    continue
+                cut = len(base)
                 below = path[cut:]
-                inside = path.startswith(f"{root.path}/")
-                if inside and below.split("/")[0] in agent.trees and agent.owns(below):
+                if below.split("/")[0] in agent.trees and agent.owns(below):
                     seen = self._entry(root, path, cut)
                     if seen is not None:
                         yield seen

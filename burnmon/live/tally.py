@@ -80,6 +80,9 @@ class Tally:
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
+        self._newest_minute = 0
+        self._whole: tuple[int, Spend] | None = None
+        """A minute, and what was spent from it on, kept up with each request."""
 
     def load(self, requests: Iterable[Request]) -> None:
         """Take requests that were counted before."""
@@ -100,6 +103,8 @@ class Tally:
             for of, told in some:
                 self._put_minutes(of, told, minutes)
             self._put_session(self.sessions[session_id], minutes)
+        self._newest_minute = max(self.minutes, default=0)
+        self._whole = None
         for request in past.newest:
             self._newest(self.sessions[request.session_id], request)
         for session_id, at in past.hour_caches.items():
@@ -205,6 +210,10 @@ class Tally:
         session = self.sessions.setdefault(request.session_id, SessionTally())
         session.version = self.version
         session.minutes.add(minute, cost, n)
+        if minute > self._newest_minute:
+            self._newest_minute = minute
+        if self._whole is not None and minute >= self._whole[0]:
+            self._whole[1].add(request.usage, cost, request.incomplete, n)
         for spend in (
             session.total,
             self.minutes.setdefault(minute, Spend()),
@@ -279,6 +288,15 @@ class Tally:
                 total.merge(spend)
             minute += 1
         return total
+
+    def kept_since(self, start: datetime, now: datetime) -> Spend:
+        """``since`` for one start that stays; good until the next request."""
+        first = int(start.timestamp()) // MINUTE
+        if self._newest_minute > int(now.timestamp()) // MINUTE:
+            return self.since(start, now)  # what a clock says that is ahead, waits
+        if self._whole is None or self._whole[0] != first:
+            self._whole = first, self.since(start, now)
+        return self._whole[1]
 
     def norm(self, now: datetime) -> Norm | None:
         """The busy pace of the last days; None without enough of them.

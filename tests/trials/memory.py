@@ -36,7 +36,7 @@ from repos import Repo  # noqa: E402
 
 from burnmon import config  # noqa: E402
 from burnmon.live.engine import LAST_DAY, Engine  # noqa: E402
-from burnmon.live.shipper import Making, Shipper  # noqa: E402
+from burnmon.live.making import Making  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 
 STEP = 400
@@ -179,11 +179,9 @@ class Trial:
             each.widen(at)
         making = None
         if self.args.days_made:
-            shipper = Shipper(self.settings, lambda: at, lambda: None)
             making = Making(
                 self.settings,
                 Ledger(self.settings.ledger_file, writes=False).lasts(),
-                shipper,
             )
         before: dict[str, int] = {}
         counts: dict[str, int] = {}
