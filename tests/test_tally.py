@@ -311,8 +311,9 @@ def test_past_is_the_same_as_one_by_one(
         sightings.absorb(ledger, found)
         requests = ledger.requests(start)
         cuts = tiered.cuts(ledger.models())
-        past = ledger.past(start, end, *cuts)
-    whole, made = Tally(tiered), Tally(tiered)
+        made = Tally(tiered)
+        past = ledger.past(start, end, *cuts, made.put_minutes)
+    whole = Tally(tiered)
     whole.load(requests)
     made.load_past(past)
     assert everything(made) == everything(whole)
@@ -330,7 +331,9 @@ def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None
     ]
     with Ledger(None) as ledger:
         sightings.absorb(ledger, [("claude", told)])
-        past = ledger.past(NOW - RECENT, NOW + RECENT, *tiered.cuts(ledger.models()))
+        span = NOW - RECENT, NOW + RECENT
+        cuts = tiered.cuts(ledger.models())
+        past = ledger.past(*span, *cuts, lambda *_: None)
     assert past.hour_caches == {"S1": NOW + timedelta(milliseconds=1)}
 
 

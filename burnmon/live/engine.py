@@ -159,7 +159,8 @@ class Engine:
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
         cuts = self.tally.prices.cuts(self.ledger.models())
-        self.tally.load_past(self.ledger.past(self._since, self._late, *cuts))
+        span = self._since, self._late
+        self.tally.load_past(self.ledger.past(*span, *cuts, self.tally.put_minutes))
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
         self._marks = Marks()

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -19,11 +18,10 @@ from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request, Terms, Usage
 from burnmon.usage.adding import Minute
-from burnmon.usage.copies import CIRCUMSTANCE, Circumstance
+from burnmon.usage.copies import Circumstance
 from burnmon.usage.ledger import Change, Past, Sum
 from burnmon.usage.pricing import PriceTable, Rate
 
-SESSION = CIRCUMSTANCE.index("session")
 MINUTE = 60
 MOST_LATE = 4096
 """Requests kept for comparison before old ones are looked for."""
@@ -90,19 +88,7 @@ class Tally:
             self._put(request, 1)
 
     def load_past(self, past: Past) -> None:
-        """Take requests that were counted before, most of them added up by minute.
-
-        The same as to take them one by one, and several times as fast.
-        """
-        # One session after the other: the sums of all would set the size of this
-        # process for good.
-        of_session = itemgetter(SESSION)
-        ordered = sorted(past.minutes, key=lambda each: of_session(each[0]))
-        for session_id, some in groupby(ordered, lambda each: of_session(each[0])):
-            minutes: dict[int, Spend] = {}
-            for of, told in some:
-                self._put_minutes(of, told, minutes)
-            self._put_session(self.sessions[session_id], minutes)
+        """Take what is left of the past when ``put_minutes`` took its minutes."""
         self._newest_minute = max(self.minutes, default=0)
         self._whole = None
         for request in past.newest:
@@ -111,33 +97,29 @@ class Tally:
             self.sessions[session_id].hour_cache_at = at
         self.load(past.requests)
 
-    def _put_session(self, session: SessionTally, minutes: dict[int, Spend]) -> None:
-        """Take a session's minutes: each is added thrice, and not each sum."""
-        for minute, spend in sorted(minutes.items()):
-            session.total.merge(spend)
-            session.minutes.put(minute, spend)
-            _merge(self.minutes, minute, spend)
-            _merge(self.hours, minute // 60, spend)
+    def put_minutes(self, of: Circumstance, told: Sequence[Minute]) -> None:
+        """Take sums of one circumstance and of minutes that were counted before.
 
-    def _put_minutes(
-        self, of: Circumstance, told: Sequence[Minute], minutes: dict[int, Spend]
-    ) -> None:
-        """Take sums of one circumstance; those by minute go into ``minutes``."""
+        The same as to take their requests one by one, and several times as fast.
+        """
         agent, model, speed, region, session_id, subagent, project = of[:7]
         terms = Terms(speed, region)
         quarters = self.projects.setdefault(project, {})
+        self.version += 1
+        session = self.sessions.setdefault(session_id, SessionTally())
+        session.version = self.version
         requests = unpriced = 0
         for each in told:
             at = _instant(each.last_at)
             rate = self.prices.rate(model, at, each.prompt, terms)
             spend = _spend(each, rate)
-            _merge(minutes, each.minute, spend)
+            session.minutes.put(each.minute, spend)
+            session.total.merge(spend)
+            _merge(self.minutes, each.minute, spend)
+            _merge(self.hours, each.minute // 60, spend)
             _merge(quarters, each.minute // 15, spend)
             requests += each.requests
             unpriced += spend.unpriced
-        self.version += 1
-        session = self.sessions.setdefault(session_id, SessionTally())
-        session.version = self.version
         for models in (session.models, self.models.setdefault(agent, {})):
             models[model] = models.get(model, 0) + requests
         if unpriced:
