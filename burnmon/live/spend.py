@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -102,11 +102,15 @@ class Minutes:
 
     def take(self, other: Minutes, since: int) -> None:
         """Add what others came to, from a minute on."""
-        for at in range(bisect_left(other._at, since), len(other._at)):
-            place = self._place(other._at[at])
-            self._picos[place] += other._picos[at]
-            self._requests[place] += other._requests[at]
-            self._unpriced[place] += other._unpriced[at]
+        place = 0
+        for minute, picos, requests, unpriced in other._from(since):
+            # They come in order, so that it is never looked for further back.
+            place = bisect_left(self._at, minute, place)
+            if place == len(self._at) or self._at[place] != minute:
+                self._begin(place, minute)
+            self._picos[place] += picos
+            self._requests[place] += requests
+            self._unpriced[place] += unpriced
 
     def _place(self, minute: int) -> int:
         """Where a minute is; it is begun if it is not there yet."""
@@ -115,19 +119,30 @@ class Minutes:
             place = bisect_left(self._at, minute)
             if self._at[place] == minute:
                 return place
+        self._begin(place, minute)
+        return place
+
+    def _begin(self, place: int, minute: int) -> None:
         self._at.insert(place, minute)
         self._picos.insert(place, 0.0)
         self._requests.insert(place, 0)
         self._unpriced.insert(place, 0)
-        return place
+
+    def _from(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
+        first = bisect_left(self._at, minute)
+        columns = (self._at, self._picos, self._requests, self._unpriced)
+        return zip(*(each[first:] for each in columns), strict=True)
+
+    def numbers(self, since: int) -> Sequence[int]:
+        """The minutes from one on in which a request was ever put, in order."""
+        return self._at[bisect_left(self._at, since) :]
 
     def since(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
         """Each minute from one on in which there was a request: its number, what it
         came to in picodollars, and its requests with a price and without one."""
-        for place in range(bisect_left(self._at, minute), len(self._at)):
-            requests, unpriced = self._requests[place], self._unpriced[place]
+        for at, picos, requests, unpriced in self._from(minute):
             if requests:
-                yield self._at[place], self._picos[place], requests - unpriced, unpriced
+                yield at, picos, requests - unpriced, unpriced
 
 
 PICOS = 1e12

@@ -303,13 +303,11 @@ def _missing(
 def _guess(known: Known, tally: Tally, now: datetime) -> str:
     """When the five-hour window probably resets, said as the estimate that it is."""
     first = int((now - GUESSED_FROM).timestamp()) // 60
-    minutes = {
-        minute
-        for session in known.sessions.values()
-        if session.agent == "claude" and (session.last_at or now) >= now - GUESSED_FROM
-        if (sums := tally.sessions.get(session.session_id)) is not None
-        for minute, *_ in sums.minutes.since(first)
-    }
+    minutes: set[int] = set()
+    for session in known.sessions.values():
+        sums = tally.sessions.get(session.session_id)
+        if session.agent == "claude" and sums is not None:
+            minutes.update(sums.minutes.numbers(first))
     starts = (datetime.fromtimestamp(minute * 60, UTC) for minute in minutes)
     window = estimated_window(starts, now)
     if window is None:
