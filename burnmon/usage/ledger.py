@@ -61,6 +61,7 @@ from burnmon.usage.copies import (
     request,
     worded,
 )
+from burnmon.usage.part_store import PartStore
 from burnmon.usage.schema import (
     APPLICATION_ID,
     FORGO_KEYS,
@@ -175,6 +176,7 @@ class Ledger:
             self._unlock()
             raise
         self._work = WorkStore(self._db)
+        self._parts = PartStore(self._db)
         try:
             with self._telling():
                 empty = not self._holds_requests()
@@ -219,6 +221,7 @@ class Ledger:
             self._lock = lock(self.path)
             self.writable = self._lock is not None
             self._origins = self._all = None
+            self._parts.forget()
             self._indexed = False
             if self.writable:
                 self._index_keys()
@@ -450,12 +453,25 @@ class Ledger:
                 self._put_files(states)
                 changes = self._take(copies)
                 changes.extend(self._admit_replays(states))
+                self._parts.mark(new for _, new in changes)
+                self._parts.mark(old for old, _ in changes if old is not None)
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
                 return self._changes(changes, horizon)
         except BaseException:
             self._forget()
             raise
+
+    def keep_sums(self, thresholds: Sequence[int]) -> None:
+        """Add up what was written since that was done last, if it is much.
+
+        ``sums`` is then quicker, for everybody. Only the writer does.
+        """
+        if self.writable:
+            self._finished()
+            # It can be done without: the answer is the same.
+            with suppress(sqlite3.Error):
+                self._parts.keep(thresholds)
 
     @property
     def work(self) -> WorkStore:
@@ -490,6 +506,7 @@ class Ledger:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
         self._all = None
+        self._parts.forget()
         self._indexed = False
         self._texts.clear()
         self._circumstances.clear()
@@ -884,12 +901,16 @@ class Ledger:
         hour since the epoch, the finest step in which days of any time zone begin.
         ``sessions`` leaves all others out.
         """
-        where, span = during(since, until)
+        among = ""
         if sessions is not None:
-            where += f" AND circumstance IN ({_of_sessions(sessions)})"
-        rows = self._db.execute(
-            addition(columns, thresholds, changes, where), (*span, *span)
-        ).fetchall()
+            among = f" AND circumstance IN ({_of_sessions(sessions)})"
+        with self._at_once():
+            source, values = self._parts.source(
+                thresholds, changes, (since, until), among
+            )
+            rows = self._db.execute(
+                addition(columns, thresholds, changes, source), values
+            ).fetchall()
         worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
 
