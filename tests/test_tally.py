@@ -439,3 +439,20 @@ def test_rates_that_are_kept_up_equal_those_added_up(
         together, sessions = kept.rates(now)
         fresh, by_session = tally(*held.values()).rates(now)
         assert (together, dict(sessions)) == (fresh, dict(by_session))
+
+
+@given(st.lists(st.tuples(st.integers(-200, 5000), st.integers(0, 300)), max_size=25))
+def test_sum_that_is_kept_up_equals_the_one_added_up(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Also where a request moves, and where its clock is ahead of ours."""
+    kept, held = tally(), dict[int, Request]()
+    start, now = NOW - timedelta(minutes=60), NOW
+    for number, (age, passed) in enumerate(steps):
+        now += timedelta(seconds=passed)
+        made = request(number % 7, now - timedelta(seconds=age))
+        kept.apply([Change(held.get(made.key), made)])
+        held[made.key] = made
+        assert kept.kept_since(start, now) == kept.since(start, now)
+    other = start + timedelta(minutes=7)
+    assert kept.kept_since(other, now) == kept.since(other, now)

@@ -33,7 +33,7 @@ from burnmon.usage.headroom import (
 )
 from burnmon.usage.stretches import Series, Stretch
 
-SPENDING = timedelta(seconds=1)
+SPENDING = timedelta(seconds=5)
 """Spend since the readings is added up at most so often: it goes through days."""
 MOST_MODELS = 3
 """Other models that a session is priced with, those of most requests first."""

@@ -43,8 +43,10 @@ from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 from burnmon.why import Cause
 
-CHARTING = LISTING = timedelta(seconds=1)
-"""Charts and events are made at most so often; a second is no width on a chart."""
+CHARTING = LISTING = timedelta(seconds=2)
+"""Charts and events are made at most so often; two seconds are no width on a chart."""
+FORESEEING = 5
+"""Seconds for which all that is said of limits holds, unless something is stated."""
 SHIFTING = 30
 """Seconds after which charts move on though nothing happens."""
 GUESSING = timedelta(seconds=10)
@@ -109,12 +111,17 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     kept.begin(now)
     together, by_session = tally.rates(now)
     accounts = Accounts(tally, known.sessions, known.since, now)
-    standing = stated(known.stretches, now)
-    newest = with_estimates(standing, known.learned, accounts, kept)
-    standings = {key: each.standing for key, each in known.experiences.items()}
-    outlook = foreseen(newest, known.stretches, now, known.before, standings)
+    newest = [past[-1] for past in known.stretches.values() if past]
+    basis = (
+        int(now.timestamp()) // FORESEEING,
+        [each.resets_at <= now for each in newest],
+        tuple(known.stretches.values()),
+        tuple(known.experiences.values()),
+        known.learned,
+    )
+    outlook, limits = kept.same("limits", basis, partial(_outlook, known, accounts))
     shown = [*(window for window, _ in outlook), *known.budgets]
-    limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
+    limits += _limits(known.budgets, {}, known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown, kept)
     if known.circles:
         rows = tuple(
@@ -125,9 +132,12 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     # What was stated or spent is drawn at once, while little of both happens.
     stood = [(each.used, each.resets_at) for each, _ in outlook]
     drawn = (tally.version, stood, now.timestamp() // SHIFTING)
-    today = tally.since(midnight(now, known.zone), now)
+    today = tally.kept_since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
-    burn = replace(burn, compared=_compared(known.usual, tally, now))
+    compared = kept.lately(
+        "compared", now, CHARTING, partial(_compared, known.usual, tally, now)
+    )
+    burn = replace(burn, compared=compared)
     unanswered = Snapshot(
         now,
         known.zone,
@@ -164,6 +174,19 @@ def midnight(now: datetime, zone: str) -> datetime:
 
 
 # --- limits --------------------------------------------------------------------------
+
+
+def _outlook(
+    known: Known, accounts: Accounts
+) -> tuple[list[tuple[Window, Stretch]], tuple[LimitRow, ...]]:
+    """The windows with estimate, forecast and verdict, and their rows."""
+    now = accounts.now
+    standing = stated(known.stretches, now)
+    newest = with_estimates(standing, known.learned, accounts, known.kept)
+    standings = {key: each.standing for key, each in known.experiences.items()}
+    outlook = foreseen(newest, known.stretches, now, known.before, standings)
+    held = _held(outlook, known.experiences)
+    return outlook, _limits([each for each, _ in outlook], held, known.zone, now)
 
 
 def _held(

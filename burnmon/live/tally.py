@@ -77,6 +77,9 @@ class Tally:
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
+        self._newest_minute = 0
+        self._whole: tuple[int, Spend] | None = None
+        """A minute, and what was spent from it on, kept up with each request."""
 
     def load(self, requests: Iterable[Request]) -> None:
         """Take requests that were counted before."""
@@ -99,6 +102,8 @@ class Tally:
                 _merge(self.minutes, minute, spend)
                 _merge(self.hours, minute // 60, spend)
                 _merge(session.minutes, minute, spend)
+        self._newest_minute = max(self.minutes, default=0)
+        self._whole = None
         for request in past.newest:
             self._newest(self.sessions[request.session_id], request)
         for session_id, at in past.hour_caches.items():
@@ -195,6 +200,10 @@ class Tally:
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
         session.version = self.version
+        if minute > self._newest_minute:
+            self._newest_minute = minute
+        if self._whole is not None and minute >= self._whole[0]:
+            self._whole[1].add(request.usage, cost, request.incomplete, n)
         for spend in (
             session.total,
             session.minutes.setdefault(minute, Spend()),
@@ -270,6 +279,15 @@ class Tally:
                 total.merge(spend)
             minute += 1
         return total
+
+    def kept_since(self, start: datetime, now: datetime) -> Spend:
+        """``since`` for one start that stays; good until the next request."""
+        first = int(start.timestamp()) // MINUTE
+        if self._newest_minute > int(now.timestamp()) // MINUTE:
+            return self.since(start, now)  # what a clock says that is ahead, waits
+        if self._whole is None or self._whole[0] != first:
+            self._whole = first, self.since(start, now)
+        return self._whole[1]
 
     def norm(self, now: datetime) -> Norm | None:
         """The busy pace of the last days; None without enough of them.

@@ -34,7 +34,7 @@ from repos import Repo  # noqa: E402
 
 from burnmon import config  # noqa: E402
 from burnmon.live.engine import LAST_DAY, Engine  # noqa: E402
-from burnmon.live.shipper import Making, Shipper  # noqa: E402
+from burnmon.live.making import Making  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 
 STEP = 400
@@ -118,9 +118,8 @@ class Trial:
             each.widen(at)
         making = None
         if self.args.days_made:
-            shipper = Shipper(self.settings, lambda: at, lambda: None)
             making = Making(
-                self.settings, Ledger(self.settings.ledger_file, writes=False), shipper
+                self.settings, Ledger(self.settings.ledger_file, writes=False)
             )
         before: dict[str, int] = {}
         counts: dict[str, int] = {}
