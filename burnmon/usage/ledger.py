@@ -44,6 +44,7 @@ from burnmon.usage.adding import (
     by_minute,
     during,
     ms,
+    one_by_one,
 )
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
@@ -759,6 +760,30 @@ class Ledger:
             f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", span
         )
         yield from map(self._request, rows)
+
+    def spent(
+        self, since: datetime, until: datetime
+    ) -> Iterator[tuple[Circumstance, Minute]]:
+        """Each counted request of a span in a minute of its own, in no order.
+
+        For those who need its price and nothing else.
+        """
+        self._let_go()
+        where, span = during(since, until)
+        rows = self._db.execute(one_by_one(where), span).fetchall()
+        self._name({row[0] for row in rows})
+        for row in rows:
+            yield self._circumstance(row[0]), Minute._make(row)
+
+    def instants(self, agent: str, since: datetime, until: datetime) -> list[datetime]:
+        """When an agent's counted requests of a span were made, in no order."""
+        where, span = during(since, until)
+        rows = self._db.execute(
+            f"SELECT at FROM request WHERE counted = 1 AND {where} AND circumstance IN"
+            " (SELECT id FROM circumstance WHERE agent = ?)",
+            (*span, number(agent)),
+        ).fetchall()
+        return [_at(row[0]) for row in rows]
 
     def past(
         self,
