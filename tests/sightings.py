@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count as counting
 from pathlib import Path
 
 import homes
@@ -106,9 +105,11 @@ files = st.lists(
 """What some files tell; the last one may be the origin of what the others replay."""
 
 
-def absorb(ledger: Ledger, found: Sequence[tuple[str, Sequence[Sighting]]]) -> None:
-    """Take what each file tells, one after the other."""
-    for place, (agent, told) in zip(counting(), found, strict=False):
+def absorb(
+    ledger: Ledger, found: Sequence[tuple[str, Sequence[Sighting]]], begin: int = 0
+) -> None:
+    """Take what each file tells, one after the other; ``begin`` numbers the files."""
+    for place, (agent, told) in enumerate(found, begin):
         trail = Trail(own_id=ORIGIN if place == 3 else f"own {place}", first_at=place)
         state = FileState(agent, "", f"/{place}.jsonl", trail=trail)
         ledger.absorb([(state, Facts(sightings=list(told)))])

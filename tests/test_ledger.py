@@ -488,7 +488,9 @@ def test_older_schema_that_is_kept_by_another(tmp_path: Path) -> None:
 def first_version(path: Path) -> None:
     """Make a ledger one that a burnmon of the first schema wrote."""
     db = sqlite3.connect(path)
-    for table in ("experience", "work_file", "edit", "commit_call", "tool_call"):
+    work = ("work_file", "edit", "commit_call", "tool_call")
+    sums = ("part", "part_tier", "part_marked")
+    for table in ("experience", *work, *sums):
         db.execute(f"DROP TABLE {table}")
     db.execute("ALTER TABLE request DROP COLUMN thinking")
     db.execute("PRAGMA user_version = 1")

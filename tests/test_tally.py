@@ -321,6 +321,35 @@ def test_past_is_the_same_as_one_by_one(
     assert made.recent.keys() == made.late.keys()
 
 
+@settings(max_examples=30)
+@given(sightings.files, st.sampled_from([10, 33, 90]), st.sampled_from([0, 20, 33]))
+def test_spend_by_itself_is_that_of_requests(found: Any, since: int, late: int) -> None:
+    """What is asked for less of each request tells the same of it."""
+    start, end = (NOW - timedelta(minutes=each) for each in (since, late))
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, found)
+        requests = ledger.requests(start, end)
+        spent = list(ledger.spent(start, end))
+        instants = ledger.instants("claude", start, end)
+    told = [
+        (*of[:7], each.last_at, each.prompt, *each[4:10], each.incomplete)
+        for of, each in spent
+    ]
+    assert sorted(told) == sorted(
+        (
+            *(each.agent, each.model, each.terms.speed, each.terms.region),
+            *(each.session_id, each.subagent, each.project),
+            *(round(each.at.timestamp() * 1000), each.usage.prompt),
+            *(each.usage.input, each.usage.output, each.usage.cache_read),
+            *(each.usage.cache_write_5m, each.usage.cache_write_1h),
+            *(each.web_searches, int(each.incomplete)),
+        )
+        for each in requests
+    )
+    by_claude = [each.at for each in requests if each.agent == "claude"]
+    assert sorted(instants) == sorted(by_claude)
+
+
 def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:
     """A request that writes to no cache does not prolong it, even in its minute."""
     at = round(NOW.timestamp() * 1000)

@@ -496,6 +496,7 @@ class Engine:
             return False
         self._usual_at = hour
         cuts = self.tally.prices.cuts(self.ledger.models())
+        self.ledger.keep_sums(cuts[0])
         since = now - timedelta(weeks=WEEKS, days=1)
         hours: dict[int, Decimal] = {}
         for each in self.ledger.sums(["quarter"], *cuts, since=since, until=now):

@@ -27,15 +27,23 @@ _CELLS = (
 )
 
 
+PART = (
+    *("quarter", "circumstance", "at", "prompt", "input", "output", "cache_read"),
+    *("cache_write_5m", "cache_write_1h", "web_searches", "requests", "incomplete"),
+    "tier",
+)
+"""Columns of what adds requests up by quarter, circumstance and price."""
+
+
 def addition(
     columns: Sequence[str],
     thresholds: Sequence[int],
     changes: Sequence[datetime],
-    where: str,
+    source: str,
 ) -> str:
     """SQL of sums by ``columns`` and by all that a price depends on.
 
-    ``where`` picks requests; its values are asked for twice. A row is the columns,
+    ``source`` is SQL of the parts that they are the sums of. A row is the columns,
     model, speed, region, first instant, largest prompt, and the sums of ``_ADDED``.
     """
     era = _place("at >=", [ms(each) for each in changes])
@@ -43,9 +51,8 @@ def addition(
     place = f"tier * {len(changes) + 1} + {era}"
     names = ", ".join([*map(_column, columns), "model", "speed", "region"])
     sums = ", ".join(f"sum({name})" for name in _ADDED)
-    parts = _parts(where, [int(each) for each in thresholds], _finest(changes))
     return (
-        f"SELECT {names}, min(at), max(prompt), {sums} FROM ({parts}) AS part"
+        f"SELECT {names}, min(at), max(prompt), {sums} FROM ({source}) AS part"
         " JOIN circumstance ON circumstance.id = part.circumstance"
         f" GROUP BY {names}, {place}"
     )
@@ -99,28 +106,43 @@ def by_minute(
     )
 
 
-def _finest(changes: Sequence[datetime]) -> str:
+def one_by_one(where: str) -> str:
+    """SQL of each request that ``where`` picks as a ``Minute`` of its own."""
+    tokens = ", ".join(_ADDED[:6])
+    return (
+        f"SELECT circumstance, at / {MINUTE}, at, {_PROMPT}, {tokens}, 1, 1 - final"
+        f" FROM request WHERE counted = 1 AND {where}"
+    )
+
+
+def finest(changes: Sequence[datetime]) -> str:
     """What parts of a quarter must be told apart by, if prices change within it."""
     inside = any(ms(each) % QUARTER for each in changes)
     return ", at" if inside else ""
 
 
-def _parts(where: str, thresholds: Sequence[int], finest: str) -> str:
+def parts(where: str, thresholds: Sequence[int], told_apart: str) -> str:
     """SQL that adds requests up as far as the order of the table allows.
 
     Nearly all prompts are below every threshold: those need no sorting. ``where`` is
-    in it twice.
+    in it twice, and so are its values.
     """
     lowest = thresholds[0] if thresholds else 2**62
     tier = _place(f"{_PROMPT} >", thresholds[1:], 1)
     return (
         f"SELECT {_CELLS}, 0 AS tier FROM request"
         f" WHERE counted = 1 AND {where} AND {_PROMPT} <= {lowest}"
-        f" GROUP BY quarter, circumstance{finest}"
+        f" GROUP BY quarter, circumstance{told_apart}"
         f" UNION ALL SELECT {_CELLS}, {tier} AS tier FROM request"
         f" WHERE counted = 1 AND {where} AND {_PROMPT} > {lowest}"
-        f" GROUP BY quarter, circumstance, {tier}{finest}"
+        f" GROUP BY quarter, circumstance, {tier}{told_apart}"
     )
+
+
+def kept_parts(where: str, thresholds: Sequence[int]) -> str:
+    """The same from parts that are kept, told apart by these sizes and maybe more."""
+    tier = _place("prompt >", thresholds)
+    return f"SELECT {', '.join(PART[:-1])}, {tier} AS tier FROM part WHERE {where}"
 
 
 def _place(test: str, cuts: Sequence[int], below: int = 0) -> str:

@@ -44,6 +44,7 @@ from burnmon.usage.adding import (
     by_minute,
     during,
     ms,
+    one_by_one,
 )
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
@@ -61,6 +62,7 @@ from burnmon.usage.copies import (
     request,
     worded,
 )
+from burnmon.usage.part_store import PartStore
 from burnmon.usage.schema import (
     APPLICATION_ID,
     FORGO_KEYS,
@@ -177,6 +179,7 @@ class Ledger:
             self._unlock()
             raise
         self._work = WorkStore(self._db)
+        self._parts = PartStore(self._db)
         try:
             with self._telling():
                 empty = not self._holds_requests()
@@ -224,6 +227,7 @@ class Ledger:
             self._lock = lock(self.path)
             self.writable = self._lock is not None
             self._origins = self._all = None
+            self._parts.forget()
             self._indexed = False
             if self.writable:
                 self._index_keys()
@@ -455,12 +459,25 @@ class Ledger:
                 self._put_files(states)
                 changes = self._take(copies)
                 changes.extend(self._admit_replays(states))
+                self._parts.mark(new for _, new in changes)
+                self._parts.mark(old for old, _ in changes if old is not None)
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
                 return self._changes(changes, horizon)
         except BaseException:
             self._forget()
             raise
+
+    def keep_sums(self, thresholds: Sequence[int]) -> None:
+        """Add up what was written since that was done last, if it is much.
+
+        ``sums`` is then quicker, for everybody. Only the writer does.
+        """
+        if self.writable:
+            self._finished()
+            # It can be done without: the answer is the same.
+            with suppress(sqlite3.Error):
+                self._parts.keep(thresholds)
 
     @property
     def work(self) -> WorkStore:
@@ -495,6 +512,7 @@ class Ledger:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
         self._all = None
+        self._parts.forget()
         self._indexed = False
         self._texts.clear()
         self._circumstances.clear()
@@ -748,6 +766,30 @@ class Ledger:
         )
         yield from map(self._request, rows)
 
+    def spent(
+        self, since: datetime, until: datetime
+    ) -> Iterator[tuple[Circumstance, Minute]]:
+        """Each counted request of a span in a minute of its own, in no order.
+
+        For those who need its price and nothing else.
+        """
+        self._let_go()
+        where, span = during(since, until)
+        rows = self._db.execute(one_by_one(where), span).fetchall()
+        self._name({row[0] for row in rows})
+        for row in rows:
+            yield self._circumstance(row[0]), Minute._make(row)
+
+    def instants(self, agent: str, since: datetime, until: datetime) -> list[datetime]:
+        """When an agent's counted requests of a span were made, in no order."""
+        where, span = during(since, until)
+        rows = self._db.execute(
+            f"SELECT at FROM request WHERE counted = 1 AND {where} AND circumstance IN"
+            " (SELECT id FROM circumstance WHERE agent = ?)",
+            (*span, number(agent)),
+        ).fetchall()
+        return [_at(row[0]) for row in rows]
+
     def past(
         self,
         since: datetime,
@@ -890,12 +932,16 @@ class Ledger:
         hour since the epoch, the finest step in which days of any time zone begin.
         ``sessions`` leaves all others out.
         """
-        where, span = during(since, until)
+        among = ""
         if sessions is not None:
-            where += f" AND circumstance IN ({_of_sessions(sessions)})"
-        rows = self._db.execute(
-            addition(columns, thresholds, changes, where), (*span, *span)
-        ).fetchall()
+            among = f" AND circumstance IN ({_of_sessions(sessions)})"
+        with self._at_once():
+            source, values = self._parts.source(
+                thresholds, changes, (since, until), among
+            )
+            rows = self._db.execute(
+                addition(columns, thresholds, changes, source), values
+            ).fetchall()
         worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
 
