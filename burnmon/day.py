@@ -297,6 +297,14 @@ DayAnswer = Day | Reading | Refused
 PostDay = Callable[[DayAnswer], None]
 """Hands an answer over; may be called from any thread, and as often as need be."""
 
+
+class Question(NamedTuple):
+    """What a screen wants to see."""
+
+    wish: date | str
+    post: PostDay
+
+
 AskDay = Callable[[date | str | None, PostDay], None]
 """Asks for a day: by its date, in a word that ``--since`` takes, or for none any more.
 

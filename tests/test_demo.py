@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from burnmon import alert_settings, demo
 from burnmon.cli.commands import COMMANDS
 from burnmon.config import KEYS
 from burnmon.day import GROUPS, Day, DayAnswer, Refused, Spent
-from burnmon.frame import once
+from burnmon.frame import View, draw, once, rests_on
+from burnmon.frame.view import with_latest
 from burnmon.live.snapshot import Event, LimitRow, SessionRow, Snapshot
 from burnmon.tui.keys import BINDINGS, DAY_BINDINGS, WHY_BINDINGS
 from burnmon.why import Why, WhyAnswer
@@ -418,3 +419,20 @@ def test_readme_pictures() -> None:
     """Every picture of the README is there."""
     for path in re.findall(r"\]\(([^)]+\.png)\)", README.read_text("utf-8")):
         assert (README.parent / path).is_file(), path
+
+
+def test_lines_are_the_same_while_what_they_rest_on_is() -> None:
+    """The screen draws a part again only when that changes, in whatever second."""
+    size, same = (120, 12), set[str]()
+    before: dict[str, tuple[object, object]] = {}
+    shown = demo.snapshot()
+    for step in range(200):
+        now = demo.START + timedelta(milliseconds=70 * step)
+        scene = with_latest(None, replace(shown, now=now), View(pane="limits"))
+        for part in ("answer", "burn", "sessions", "events"):
+            rests, lines = rests_on(part, scene), draw(part, scene, size, low=False)
+            if part in before and before[part][0] == rests:
+                same.add(part)
+                assert before[part][1] == lines
+            before[part] = rests, lines
+    assert same == {"answer", "burn", "events"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -25,7 +26,7 @@ from burnmon import config
 from burnmon.budget_settings import Budget
 from burnmon.config import Root, Settings
 from burnmon.errors import LedgerError
-from burnmon.live import engine, feeder, keeping
+from burnmon.live import engine, feeder, keeping, sweep
 from burnmon.live.engine import Engine, peek
 from burnmon.live.feeder import Feeder
 from burnmon.live.keeping import open_ledger
@@ -118,6 +119,28 @@ def test_home_without_files_is_quiet(following: Begin) -> None:
     assert (snapshot.sessions, snapshot.limits, snapshot.missing) == ((), (), ())
     assert not any(place.exists for place in snapshot.places)
     assert snapshot.health.failed_at is None
+
+
+def test_process_without_descriptors_says_so(
+    following: Begin, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures are called stale while no file can be opened, and no longer."""
+    view, later = following(), NOW + timedelta(seconds=9)
+    assert view.step().health.failed_at is None
+
+    def refuse(path: str) -> object:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    with monkeypatch.context() as patched:
+        patched.setattr(sweep, "open_session", refuse)
+        assert view.step().health.failed_at == NOW
+        stale = view.step(later)
+        assert stale.health.failed_at == NOW
+        assert "too many files are open" in stale.health.failure
+    mended = view.step(later)
+    assert (mended.health.failed_at, mended.health.failure) == (None, "")
+    assert list(costs(mended).values()) == [ONE]
 
 
 def test_new_line_changes_the_snapshot(following: Begin, home: Path) -> None:

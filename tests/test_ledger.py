@@ -488,7 +488,9 @@ def test_older_schema_that_is_kept_by_another(tmp_path: Path) -> None:
 def first_version(path: Path) -> None:
     """Make a ledger one that a burnmon of the first schema wrote."""
     db = sqlite3.connect(path)
-    for table in ("experience", "work_file", "edit", "commit_call", "tool_call"):
+    work = ("work_file", "edit", "commit_call", "tool_call")
+    sums = ("part", "part_tier", "part_marked")
+    for table in ("experience", *work, *sums):
         db.execute(f"DROP TABLE {table}")
     db.execute("ALTER TABLE request DROP COLUMN thinking")
     db.execute("PRAGMA user_version = 1")
@@ -573,6 +575,13 @@ def test_ledger_that_is_cut_off_in_use(tmp_path: Path) -> None:
     Ledger(path).close()
     words = [sys.executable, "-c", _CUT_OFF, str(path)]
     assert subprocess.run(words, check=False).returncode == 0
+
+
+def test_who_lasts_keeps_few_pages(tmp_path: Path) -> None:
+    """A live view keeps no megabytes of a ledger's pages, whatever it has read."""
+    with Ledger(tmp_path / "ledger.db").lasts() as ledger:
+        size = ledger._db.execute("PRAGMA cache_size").fetchone()[0]
+        assert -4096 <= size < 0
 
 
 def test_mistake_is_no_damage(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import example
 import pytest
 
 from burnmon.day import DayAnswer, Days, PostDay, Reading
+from burnmon.frame.segments import STYLES
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.app import BurnApp
 from burnmon.tui.feed import Post
@@ -145,3 +146,9 @@ def test_session(snap_compare: Any, size: tuple[int, int]) -> None:
     """At every size the cause comes first, then the parts that add up, then turns."""
     app = showing(example.snapshot(), why=example.why())
     assert snap_compare(app, press=["enter"], terminal_size=size)
+
+
+def test_every_style_word_has_its_look() -> None:
+    """A word without a rule of the sheet would be drawn like any other text."""
+    sheet = Path(Lean.CSS_PATH).read_text("utf-8")
+    assert re.findall(r"^\.line--(\S+) ", sheet, re.M) == [*STYLES]

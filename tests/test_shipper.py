@@ -15,8 +15,9 @@ from repos import ADA, BEGIN, Repo, code
 from sessions import EACH, Claude, absorb, settings_in
 
 from burnmon.config import Settings
-from burnmon.day import Day, DayAnswer, Reading, Refused
-from burnmon.live.shipper import Making, Shipper, commit_events
+from burnmon.day import Day, DayAnswer, Question, Reading, Refused
+from burnmon.live.making import Making, commit_events
+from burnmon.live.shipper import Shipper
 from burnmon.shipped import git
 from burnmon.usage.ledger import Ledger
 
@@ -51,9 +52,8 @@ def session(tmp_path: Path, repo: Repo) -> Claude:
 def making(settings: Settings, session: Claude) -> Iterator[Making]:
     """Days from what the session wrote so far."""
     absorb(settings)
-    shipper = Shipper(settings, lambda: NOW, lambda: None)
     with Ledger(settings.ledger_file, writes=False) as ledger:
-        yield Making(settings, ledger, shipper)
+        yield Making(settings, ledger)
 
 
 def subjects(day: Day) -> dict[str, str | None]:
@@ -63,7 +63,7 @@ def subjects(day: Day) -> dict[str, str | None]:
 def asked(making: Making, wish: date | str, now: datetime = NOW) -> list[DayAnswer]:
     """All answers to a question."""
     answers: list[DayAnswer] = []
-    making.answer(making.shipper.asked(wish, answers.append), now)
+    making.answer(Question(wish, answers.append), now)
     return answers
 
 

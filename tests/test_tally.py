@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import sightings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.take import midnight
 from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Request, Usage, identity
 from burnmon.usage import pricing
-from burnmon.usage.ledger import Change
+from burnmon.usage.ledger import Change, Ledger
+from burnmon.usage.pricing import PriceTable
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
 PRICES = pricing.load()
@@ -61,7 +66,7 @@ def sums(of: Tally) -> dict[str, object]:
         "sessions": {
             name: (
                 asdict(each.total),
-                filled(each.minutes),
+                list(each.minutes.since(0)),
                 {model: n for model, n in each.models.items() if n},
             )
             for name, each in of.sessions.items()
@@ -231,19 +236,144 @@ def test_held_requests_are_let_go() -> None:
     assert set(made.late) == {1}
 
 
-def test_loaded_past_is_added_up_and_not_kept() -> None:
-    """Requests of days ago stay in the sums alone; the newest stay comparable."""
-    past = [request(n, NOW - timedelta(hours=n)) for n in range(2, 200)]
-    made = Tally(PRICES)
-    made.load([*reversed(past), request(1)], NOW - timedelta(minutes=30))
-    assert set(made.late) == {1}
-    assert set(made.recent) == {1}
-    assert made._lately._fresh == {1: None}
-    whole = tally(*past, request(1))
-    whole.rates(NOW)
-    whole.held(NOW - timedelta(minutes=30))
-    made.rates(NOW)
-    assert sums(made) == sums(whole)
+costs = st.decimals(Decimal(0), Decimal(90), places=12) | st.none()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), costs), max_size=40), st.data())
+def test_minutes_are_exact(
+    found: Sequence[tuple[int, Decimal | None]], data: st.DataObject
+) -> None:
+    """Minutes hold to the last digit what was put in, in any order, and nothing of
+    what was taken out again."""
+    left = data.draw(st.integers(0, len(found)))
+    turns = [*((*each, 1) for each in found), *((*each, -1) for each in found[left:])]
+    made = Minutes()
+    for minute, cost, n in data.draw(st.permutations(turns)):
+        made.add(minute, cost, n)
+    told = {}
+    for minute, picos, priced, unpriced in made.since(3):
+        told[minute] = Decimal(picos) / Decimal(PICOS), priced, unpriced
+    assert list(told) == sorted(told)
+    for minute in range(10):
+        here = [cost for at, cost in found[:left] if at == minute]
+        known = [each for each in here if each is not None]
+        right = sum(known, Decimal(0)), len(known), len(here) - len(known)
+        expected = right if here and minute >= 3 else None
+        assert told.get(minute) == expected
+
+
+def test_absurd_dollars_are_kept() -> None:
+    """Dollars beyond all reason end nothing."""
+    made = Minutes()
+    made.add(1, Decimal(10) ** 40, 1)
+    made.add(1, Decimal(10) ** 40, -1)
+    made.add(1, COST, 1)
+    ((_, picos, priced, _),) = made.since(0)
+    assert (Decimal(picos) / Decimal(PICOS), priced) == (COST, 1)
+
+
+def test_minutes_of_days_ago_take_little_room() -> None:
+    """A minute of a session costs some thirty bytes, not hundreds."""
+    count = 20_000
+    gc.collect()
+    tracemalloc.start()
+    try:
+        made = Minutes()
+        for minute in range(count):
+            made.add(minute, COST, 1)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / count < 60
+
+
+# --- the past, added up by the ledger ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiered(tmp_path_factory: pytest.TempPathFactory) -> PriceTable:
+    """Prices that change with the prompt, and in the middle of a minute."""
+    return sightings.prices(tmp_path_factory.mktemp("prices"))
+
+
+@settings(max_examples=150)
+@given(
+    sightings.files,
+    st.sampled_from([0, 1, 10, 33, 40, 90]),
+    st.sampled_from([0, 20, 30, 34, 60]),
+)
+def test_past_is_the_same_as_one_by_one(
+    tiered: PriceTable, found: Any, since: int, late: int
+) -> None:
+    """Requests that the ledger adds up come to what each of them comes to alone."""
+    start, end = (NOW - timedelta(minutes=each) for each in (since, late))
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, found)
+        requests = ledger.requests(start)
+        cuts = tiered.cuts(ledger.models())
+        made = Tally(tiered)
+        past = ledger.past(start, end, *cuts, made.put_minutes)
+    whole = Tally(tiered)
+    whole.load(requests)
+    made.load_past(past)
+    assert everything(made) == everything(whole)
+    assert made.late == {each.key: each for each in requests if each.at >= end}
+    assert made.recent.keys() == made.late.keys()
+
+
+@settings(max_examples=30)
+@given(sightings.files, st.sampled_from([10, 33, 90]), st.sampled_from([0, 20, 33]))
+def test_spend_by_itself_is_that_of_requests(found: Any, since: int, late: int) -> None:
+    """What is asked for less of each request tells the same of it."""
+    start, end = (NOW - timedelta(minutes=each) for each in (since, late))
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, found)
+        requests = ledger.requests(start, end)
+        spent = list(ledger.spent(start, end))
+        instants = ledger.instants("claude", start, end)
+    told = [
+        (*of[:7], each.last_at, each.prompt, *each[4:10], each.incomplete)
+        for of, each in spent
+    ]
+    assert sorted(told) == sorted(
+        (
+            *(each.agent, each.model, each.terms.speed, each.terms.region),
+            *(each.session_id, each.subagent, each.project),
+            *(round(each.at.timestamp() * 1000), each.usage.prompt),
+            *(each.usage.input, each.usage.output, each.usage.cache_read),
+            *(each.usage.cache_write_5m, each.usage.cache_write_1h),
+            *(each.web_searches, int(each.incomplete)),
+        )
+        for each in requests
+    )
+    by_claude = [each.at for each in requests if each.agent == "claude"]
+    assert sorted(instants) == sorted(by_claude)
+
+
+def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:
+    """A request that writes to no cache does not prolong it, even in its minute."""
+    at = round(NOW.timestamp() * 1000)
+    writes, reads = (0, 1, 0, 0, 9), (0, 1, 9, 0, 0)
+    told = [
+        sightings.plain(key, at + n, tokens)
+        for key, (n, tokens) in enumerate([(0, writes), (1, writes), (2, reads)])
+    ]
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, [("claude", told)])
+        span = NOW - RECENT, NOW + RECENT
+        cuts = tiered.cuts(ledger.models())
+        past = ledger.past(*span, *cuts, lambda *_: None)
+    assert past.hour_caches == {"S1": NOW + timedelta(milliseconds=1)}
+
+
+def everything(of: Tally) -> dict[str, object]:
+    """``sums``, what sessions are told by, and models; not what is kept of the last."""
+    told = {
+        name: [each.newest, each.hour_cache_at, each.subagents]
+        for name, each in of.sessions.items()
+    }
+    left = {"recent": 0, "late": 0}
+    return {**sums(of), **left, "told": told, "models": of.models}
 
 
 # --- spans and days ------------------------------------------------------------------
@@ -394,3 +524,20 @@ def test_rates_that_are_kept_up_equal_those_added_up(
         together, sessions = kept.rates(now)
         fresh, by_session = tally(*held.values()).rates(now)
         assert (together, dict(sessions)) == (fresh, dict(by_session))
+
+
+@given(st.lists(st.tuples(st.integers(-200, 5000), st.integers(0, 300)), max_size=25))
+def test_sum_that_is_kept_up_equals_the_one_added_up(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Also where a request moves, and where its clock is ahead of ours."""
+    kept, held = tally(), dict[int, Request]()
+    start, now = NOW - timedelta(minutes=60), NOW
+    for number, (age, passed) in enumerate(steps):
+        now += timedelta(seconds=passed)
+        made = request(number % 7, now - timedelta(seconds=age))
+        kept.apply([Change(held.get(made.key), made)])
+        held[made.key] = made
+        assert kept.kept_since(start, now) == kept.since(start, now)
+    other = start + timedelta(minutes=7)
+    assert kept.kept_since(other, now) == kept.since(other, now)

@@ -19,23 +19,32 @@ from burnmon.config import Settings
 from burnmon.live.gathering import behind, fresh, gather_history, returned
 from burnmon.live.sweep import Found, Sweep
 from burnmon.usage.ledger import Ledger
+from burnmon.usage.pricing import PriceTable
 
 PATIENCE = 0.5
 """Seconds that a sweep may take before it says how far it is."""
 INTERVAL = 0.1
 """Seconds between two words about that."""
+HISTORY = 8 << 20
+"""Bytes to read from which a sweep takes long."""
 
 
 @contextmanager
-def caught_up(settings: Settings, now: datetime) -> Iterator[tuple[Ledger, Sweep]]:
+def caught_up(
+    settings: Settings, now: datetime, prices: PriceTable | None = None
+) -> Iterator[tuple[Ledger, Sweep]]:
     """The ledger after a sweep, and the sweep; others may write it meanwhile.
 
-    Raises LedgerError when it can be neither opened nor created.
+    ``prices`` are those that its sums are asked for by, if they are. Raises LedgerError
+    when it can be neither opened nor created.
     """
     with Ledger(settings.ledger_file) as ledger:
         sweep = Sweep(ledger, settings.read_roots())
         if ledger.writable:
-            absorb(sweep, now, Progress(sys.stderr))
+            read = absorb(sweep, now, Progress(sys.stderr))
+            # Who has just waited for a history does not wait for its sums as well.
+            if prices is not None and read < HISTORY:
+                ledger.keep_sums(prices.cuts(ledger.models())[0])
             ledger.release()
         else:
             _tell(f"{_why_reader(ledger)}; the figures are those it has")
@@ -83,15 +92,20 @@ def _first(found: Sequence[Found], most: int) -> Iterator[Found]:
         most -= each.fresh
 
 
-def absorb(sweep: Sweep, now: datetime, progress: Progress) -> None:
-    """Read all that is new. ``now`` only says that nobody waits for the changes."""
+def absorb(sweep: Sweep, now: datetime, progress: Progress) -> int:
+    """Read all that is new; returns how many bytes that is, as far as sizes tell.
+
+    ``now`` only says that nobody waits for the changes.
+    """
     found = sweep.look()
-    progress.begin([each.fresh for each in found])
+    sizes = [each.fresh for each in found]
+    progress.begin(sizes)
     try:
         for read, _ in sweep.absorb_history(found, now):
             progress.add(len(read))
     finally:
         progress.end()
+    return sum(sizes)
 
 
 def _gather(ledger: Ledger, progress: Progress) -> None:

@@ -116,8 +116,8 @@ def ask(
 
 
 def _five_hours_until(ledger: Ledger, now: datetime) -> datetime | None:
-    made = ledger.requests(now - GUESSED_FROM, now)
-    estimate = estimated_window((r.at for r in made if r.agent == "claude"), now)
+    made = ledger.instants("claude", now - GUESSED_FROM, now)
+    estimate = estimated_window(made, now)
     return None if estimate is None else estimate[1]
 
 

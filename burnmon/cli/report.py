@@ -55,7 +55,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.by == "issue":
         answer = ask_by_issue(settings, question, prices, span, now)
     else:
-        with caught_up(settings, now) as (ledger, _):
+        with caught_up(settings, now, prices) as (ledger, _):
             answer = ask(ledger, question, prices, span)
     if args.json:
         print_document(now, document(answer))

@@ -28,7 +28,7 @@ from burnmon.demo.script import (
 from burnmon.demo.shipped import Recorded
 from burnmon.demo.why import explained_part
 from burnmon.live.headroom import Accounts, learn_from
-from burnmon.live.shipper import commit_events
+from burnmon.live.making import commit_events
 from burnmon.live.snapshot import Health, Place, Snapshot
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally

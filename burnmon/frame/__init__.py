@@ -20,6 +20,7 @@ from burnmon.frame.segments import Line, Segment, blank, fitted, joined, to_text
 from burnmon.frame.sessions import bare_rows, counts, sessions
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
+from burnmon.text import ago, local
 
 __all__ = [
     "Heights",
@@ -31,6 +32,7 @@ __all__ = [
     "lines",
     "once",
     "plan",
+    "rests_on",
 ]
 
 Draw = Callable[[Snapshot, View, tuple[int, int]], list[Line]]
@@ -78,6 +80,31 @@ def draw(part: str, scene: Scene, size: tuple[int, int], *, low: bool) -> list[L
         return [bottom([], width)]
     chosen = _bare_limits if low and part == LIMITS else _PANES[part]
     return chosen(scene.snapshot, scene.view, size)
+
+
+def rests_on(part: str, scene: Scene) -> object:
+    """What the lines of a part are made of, besides its size: while it is equal to that
+    of before, so are they; the age of a limit may be a second behind."""
+    if part == "answer":
+        latest = scene.latest
+        last_at = latest.health.last_line_at
+        age = last_at and ago(last_at, latest.now)  # in tenths of a second
+        words = latest.answer, latest.answer_level, age
+        return *words, latest.health, _time(latest)
+    shown, view = scene.snapshot, scene.view
+    if part == LIMITS:
+        return shown.limits, shown.missing, _time(shown), view
+    if part == BURN:
+        beside = shown.charts, shown.limits, shown.unpriced_models
+        return shown.burn, *beside, local(shown.now, shown.zone).date(), view
+    if part == EVENTS:
+        return shown.events, shown.commits, _time(shown), view
+    return scene
+
+
+def _time(snapshot: Snapshot) -> tuple[int, str]:
+    """The time as far as words depend on it: they count seconds."""
+    return int(snapshot.now.timestamp()), snapshot.zone
 
 
 def lines(

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from burnmon.frame.segments import Line, Segment, blank, fitted, width_of
 
+_SIDE, _BLANK = Segment("│", "faint"), Segment(" ")
 SIDES_FROM = 70
 """Columns from which a box has sides; below, every cell is needed for figures."""
 
@@ -53,9 +54,12 @@ def inside(line: Line, width: int, marker: str = " ") -> Line:
     """
     if width < SIDES_FROM:
         return fitted([Segment(marker, "accent"), *fitted(line, width - 1)], width)
-    side = Segment("│", "faint")
-    lead = Segment(marker, "accent")
-    return [side, lead, *fitted(line, width - 4), Segment(" "), side]
+    return framed(fitted(line, width - 4), marker)
+
+
+def framed(line: Line, marker: str = " ") -> Line:
+    """``inside`` of a line that is as wide as the box with sides leaves room for."""
+    return [_SIDE, Segment(marker, "accent"), *line, _BLANK, _SIDE]
 
 
 def boxed(heading: Heading, rows: list[Line], size: tuple[int, int]) -> list[Line]:

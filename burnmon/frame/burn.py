@@ -8,7 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from burnmon.frame.axes import Axes, axes_of
-from burnmon.frame.box import Heading, boxed, inner_width, inside
+from burnmon.frame.box import Heading, boxed, framed, inner_width, inside
 from burnmon.frame.graph import burn_up
 from burnmon.frame.segments import Line, Segment, blank, fitted, joined
 from burnmon.frame.view import BURN, View, chart_of
@@ -32,15 +32,12 @@ def burn(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:
     focused = view.pane == BURN
     drawn = chart if rows >= 3 and width > NARROW else None
     heading = Heading("2", "Burn", _which(snapshot, drawn), focused, view.enlarged)
-    if drawn is None:
-        body = [burn_line(snapshot, inner)]
-    elif inner < FIGURES_FROM:
-        body = [
-            burn_line(snapshot, inner),
-            *chart_lines(drawn, snapshot, inner, rows - 1),
-        ]
-    else:
-        body = _beside(drawn, snapshot, inner, rows)
+    if drawn is not None and inner >= FIGURES_FROM:
+        beside = _beside(drawn, snapshot, inner, rows)
+        return boxed(heading, [framed(line) for line in beside], size)
+    body = [burn_line(snapshot, inner)]
+    if drawn is not None:
+        body += chart_lines(drawn, snapshot, inner, rows - 1)
     return boxed(heading, [inside(line, width) for line in body], size)
 
 
@@ -56,10 +53,10 @@ def _which(snapshot: Snapshot, chart: Chart | None) -> Line:
 def _beside(chart: Chart, snapshot: Snapshot, width: int, rows: int) -> list[Line]:
     left = width - _FIGURES_WIDTH - 3
     pictures = chart_lines(chart, snapshot, left, rows)
-    words = figures(snapshot)[:rows]
-    words += [blank(1)] * (rows - len(words))
+    words = [fitted(word, _FIGURES_WIDTH) for word in figures(snapshot)[:rows]]
+    words += [blank(_FIGURES_WIDTH)] * (rows - len(words))
     return [
-        [*picture, Segment("   "), *fitted(word, _FIGURES_WIDTH)]
+        [*picture, Segment("   "), *word]
         for picture, word in zip(pictures, words, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 from burnmon.frame.axes import Axes, axes_of
 from burnmon.frame.segments import Line, Segment
@@ -57,31 +58,38 @@ def burn_up(chart: Chart, columns: int, rows: int) -> list[Line]:
     if columns < 1 or rows < 1:
         return []
     axes = axes_of(chart, columns, rows)
-    stacks = [_column(axes, column) for column in range(columns)]
-    return [_joined([stack[row] for stack in stacks]) for row in range(rows)]
+    now = axes.now
+    stacks = [_column(axes, column, now) for column in range(columns)]
+    return [_joined(cells) for cells in zip(*stacks, strict=True)]
 
 
-def _column(axes: Axes, column: int) -> list[Segment]:
-    """One column of cells, from the top."""
+def _column(axes: Axes, column: int, now: float) -> Sequence[Segment]:
+    """One column of cells, from the top; ``now`` is how far the running instant is."""
     begin, end = column / axes.columns, (column + 1) / axes.columns
-    if begin <= axes.now and axes.chart.points:
-        return _used(axes, end)
-    if axes.chart.band is None or axes.now >= 1:
-        return [_background(axes, row) for row in range(axes.rows)]
-    ahead = ((begin + end) / 2 - axes.now) / (1 - axes.now)
-    return _forecast(axes, ahead)
+    if begin <= now and axes.chart.points:
+        return _filled(axes.eighths(_level(axes, end)), axes.rows, _limit_row(axes))
+    if axes.chart.band is None or now >= 1:
+        return _filled(0, axes.rows, _limit_row(axes))
+    return _forecast(axes, ((begin + end) / 2 - now) / (1 - now))
 
 
-def _used(axes: Axes, end: float) -> list[Segment]:
-    height = axes.eighths(_level(axes, end))
+@lru_cache(maxsize=512)
+def _filled(height: int, rows: int, limit_row: int | None) -> Sequence[Segment]:
+    """A column filled up to a height in eighths; charts have few different ones."""
     cells = []
-    for row in range(axes.rows):
-        part = height - (axes.rows - 1 - row) * 8
+    for row in range(rows):
+        part = height - (rows - 1 - row) * 8
         if part <= 0:
-            cells.append(_background(axes, row))
+            cells.append(_background(row, limit_row))
         else:
             cells.append(Segment(UP[min(part, 8)], "area"))
     return cells
+
+
+def _limit_row(axes: Axes) -> int | None:
+    """The row, from the top, that the limit is drawn in."""
+    limit = axes.chart.limit
+    return None if limit is None else axes.row_above(limit)
 
 
 def _level(axes: Axes, along: float) -> float:
@@ -102,13 +110,14 @@ def _forecast(axes: Axes, ahead: float) -> list[Segment]:
     )
     low = max(0, min(low, axes.rows * 8 - _THINNEST))
     high = max(high, low + _THINNEST)
+    limit_row = _limit_row(axes)
     cells = []
     for row in range(axes.rows):
         below = (axes.rows - 1 - row) * 8
         edges = [min(8, max(0, edge - below)) for edge in (low, middle, high)]
         near = high - low < 8 or edges[1] >= 4
         over = axes.chart.limit is not None and below >= axes.eighths(axes.chart.limit)
-        cells.append(_band(edges, near=near, over=over) or _background(axes, row))
+        cells.append(_band(edges, near=near, over=over) or _background(row, limit_row))
     return cells
 
 
@@ -142,14 +151,11 @@ def in_one_colour(line: Line) -> Line:
     ]
 
 
-def _background(axes: Axes, row: int) -> Segment:
-    limit = axes.chart.limit
-    if limit is None or row != axes.row_above(limit):
-        return Segment(" ")
-    return Segment(LIMIT, "dim")
+def _background(row: int, limit_row: int | None) -> Segment:
+    return Segment(LIMIT, "dim") if row == limit_row else Segment(" ")
 
 
-def _joined(cells: list[Segment]) -> Line:
+def _joined(cells: Sequence[Segment]) -> Line:
     """Neighbours of one style as one segment: a terminal draws runs, not cells."""
     line: Line = []
     for text, style in cells:

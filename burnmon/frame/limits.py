@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -310,12 +309,8 @@ def missing_lines(row: MissingLimit, label: int, width: int) -> list[Line]:
     return [fitted(why, width), fitted([indent, remedy], width)]
 
 
-@lru_cache(maxsize=2)
 def groups(snapshot: Snapshot, width: int, *, stack: bool) -> list[list[Line]]:
-    """The lines of each window, then of each agent whose windows are unknown.
-
-    Asked twice for each picture, for its plan as well; not to be changed.
-    """
+    """The lines of each window, then of each agent whose windows are unknown."""
     inner = inner_width(width)
     if stack:
         found = [stacked(row, snapshot, inner) for row in snapshot.limits]
@@ -324,6 +319,14 @@ def groups(snapshot: Snapshot, width: int, *, stack: bool) -> list[list[Line]]:
     label = label_width(snapshot)
     found += [missing_lines(row, label, inner) for row in snapshot.missing]
     return found or [[fitted([Segment("no limit is known yet", "dim")], inner)]]
+
+
+def lines_wanted(snapshot: Snapshot, width: int, *, stack: bool) -> int:
+    """How many lines ``groups`` has in all."""
+    inner, label = inner_width(width), label_width(snapshot)
+    known = len(snapshot.limits) * (2 if stack else 1)
+    found = (len(missing_lines(row, label, inner)) for row in snapshot.missing)
+    return known + sum(found) or 1
 
 
 def limits(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line]:

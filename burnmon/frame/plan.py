@@ -10,7 +10,7 @@ from burnmon.frame.answer import banners
 from burnmon.frame.box import inner_width
 from burnmon.frame.burn import FIGURES_FROM, NARROW
 from burnmon.frame.events import nothing_found
-from burnmon.frame.limits import groups
+from burnmon.frame.limits import lines_wanted
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene
 from burnmon.live.snapshot import Snapshot
 
@@ -70,7 +70,7 @@ def _low(scene: Scene, size: tuple[int, int]) -> Heights:
 def _shared(snapshot: Snapshot, width: int, room: int) -> Heights:
     narrow = width <= NARROW
     stack = narrow and room >= 16
-    wanted = 1 + sum(map(len, groups(snapshot, width, stack=stack)))
+    wanted = 1 + lines_wanted(snapshot, width, stack=stack)
     limits = max(2, min(wanted, room // 2))
     burn, sessions, events = _sizes(width, room - limits)
     return {LIMITS: limits, BURN: burn, SESSIONS: sessions, EVENTS: events}

@@ -215,22 +215,33 @@ LAYOUTS: tuple[tuple[int, tuple[Column, ...]], ...] = (
 """Columns by the least width that they need; the last column takes what is left."""
 
 
-def columns_for(
-    width: int, rows: Iterable[SessionRow], now: datetime
-) -> tuple[Column, ...]:
+class Table(Struct, frozen=True, eq=False):
+    """The columns of a pane; the same object while they are as wide."""
+
+    columns: tuple[Column, ...]
+
+
+def table_for(width: int, rows: Iterable[SessionRow], now: datetime) -> Table:
     """The columns of a pane of this inner width, each as wide as these rows need."""
     chosen = next(chosen for least, chosen in LAYOUTS if width >= least)
     kept = tuple(rows)
     longest = _longest(kept)
+    for each in chosen:
+        if each.cell is _next_turn:
+            longest[_next_turn] = _longest_next_turn(kept, abs(each.width), now)
+    return _table(chosen, width, tuple(longest.get(each.cell, 0) for each in chosen))
+
+
+@lru_cache(maxsize=8)
+def _table(chosen: tuple[Column, ...], width: int, longest: tuple[int, ...]) -> Table:
+    """The columns with what they need of a width; the last one takes what is left."""
     narrowed = [
-        _narrowed(column, longest.get(column.cell) or _aging(column, kept, now))
-        if column.least
-        else column
-        for column in chosen[:-1]
+        _narrowed(column, length) if column.least else column
+        for column, length in zip(chosen[:-1], longest, strict=False)
     ]
     fixed = sum(abs(column.width) + 2 for column in narrowed) + 2
     last = replace(chosen[-1], width=max(1, width - fixed))
-    return (*narrowed, last)
+    return Table((*narrowed, last))
 
 
 def _narrowed(column: Column, longest: int) -> Column:
@@ -242,6 +253,7 @@ def _narrowed(column: Column, longest: int) -> Column:
 _LASTING = (_project, _branch, _model, _cost, _title)
 """Cells that read the same wherever and whenever the row is shown."""
 _WHENEVER = datetime.min.replace(tzinfo=UTC)
+_EVER_AFTER = datetime.max.replace(tzinfo=UTC)
 
 
 def _longest(rows: Sequence[SessionRow]) -> dict[Cell, int]:
@@ -257,7 +269,21 @@ def _lengths(row: SessionRow) -> tuple[int, ...]:
     return tuple(cells(cell(row, place).text) for cell in _LASTING)
 
 
-def _aging(column: Column, rows: Sequence[SessionRow], now: datetime) -> int:
-    """How long the longest value of a column is that depends on the time."""
-    place = Place(now, abs(column.width))
-    return max((cells(column.cell(row, place).text) for row in rows), default=0)
+def _longest_next_turn(rows: Sequence[SessionRow], room: int, now: datetime) -> int:
+    """How long the longest word for a next turn is, which depends on the time."""
+    place = Place(now, room)
+    return max(
+        (
+            _cold_cells(row, room)
+            if row.cache is None or row.cache.warm_until <= now
+            else cells(_next_turn(row, place).text)
+            for row in rows
+        ),
+        default=0,
+    )
+
+
+@lru_cache(maxsize=512)
+def _cold_cells(row: SessionRow, room: int) -> int:
+    """How long the words are once the cache is cold, or where there is none."""
+    return cells(_next_turn(row, Place(_EVER_AFTER, room)).text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
 
 from burnmon.frame.box import Heading, boxed, inner_width, inside
@@ -18,11 +17,11 @@ from burnmon.frame.segments import (
 )
 from burnmon.frame.session_cells import (
     STATE_STYLES,
-    Column,
     Moment,
     Place,
-    columns_for,
+    Table,
     moment_of,
+    table_for,
 )
 from burnmon.frame.view import (
     SESSIONS,
@@ -41,7 +40,7 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     """The Sessions pane in exactly ``size`` (width, height)."""
     width, height = size
     rows = sessions_of(snapshot, view)
-    table = columns_for(inner_width(width), snapshot.sessions, snapshot.now)
+    table = table_for(inner_width(width), snapshot.sessions, snapshot.now)
     chosen = position([row.session_id for row in rows], view.session)
     first = window_on_screen(len(rows), chosen, height - 2)
     lines = [inside(_names(table, inner_width(width), view), width)]
@@ -80,7 +79,7 @@ def _marked(line: Line, view: View, width: int) -> Line:
     return inside(styled(line, "chosen"), width)
 
 
-def _names(table: Sequence[Column], width: int, view: View) -> Line:
+def _names(table: Table, width: int, view: View) -> Line:
     """The names of the columns, the one that orders the rows standing out."""
     sorts = {"burn": "$/min", "cost": "cost ", "context": "context"}
     sorts |= {"project": "project"}
@@ -92,33 +91,29 @@ def _names(table: Sequence[Column], width: int, view: View) -> Line:
             ),
             column.width,
         )
-        for column in table
+        for column in table.columns
     ]
     return fitted([Segment("  "), *columns(cells)], width)
 
 
 @lru_cache(maxsize=256)
-def _row_inside(
-    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
-) -> Line:
+def _row_inside(row: SessionRow, moment: Moment, table: Table, width: int) -> Line:
     """One session in the box; most are as they were in the picture before."""
     return inside(_row(row, moment, table, inner_width(width)), width)
 
 
-def _row(
-    row: SessionRow, moment: Moment, table: tuple[Column, ...], width: int
-) -> Line:
+def _row(row: SessionRow, moment: Moment, table: Table, width: int) -> Line:
     glyph = Segment(GLYPHS[row.state] + " ", STATE_STYLES[row.state])
     cells = [
         (column.cell(row, Place(moment.now, abs(column.width))), column.width)
-        for column in table
+        for column in table.columns
     ]
     return fitted([glyph, *columns(cells)], width)
 
 
 def bare_rows(snapshot: Snapshot, width: int, count: int) -> list[Line]:
     """The first sessions without names of columns, for panes too low for them."""
-    table = columns_for(width, snapshot.sessions, snapshot.now)
+    table = table_for(width, snapshot.sessions, snapshot.now)
     return [
         _row(row, moment_of(row, snapshot.now), table, width)
         for row in snapshot.sessions[:count]

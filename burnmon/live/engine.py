@@ -18,11 +18,10 @@ from msgspec.structs import replace
 from burnmon import text
 from burnmon.config import Root, Settings
 from burnmon.errors import LedgerError
-from burnmon.live.dearest import Dearest
-from burnmon.live.explaining import Explaining
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.keeping import open_ledger, unkept
 from burnmon.live.kept import Kept
+from burnmon.live.marks import Marks
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
@@ -42,6 +41,7 @@ from burnmon.usage.usual import WEEKS, Usual, usual
 from burnmon.why import Cause
 
 if TYPE_CHECKING:
+    from burnmon.live.dearest import Dearest
     from burnmon.live.sweep import Found, Sweep
 
 LAST_DAY = timedelta(hours=25)
@@ -57,6 +57,8 @@ STALE = timedelta(minutes=10)
 """The same while nothing is stated or spent: only what is too old leaves then."""
 BUDGETING = timedelta(minutes=1)
 """Budgets are forecast anew this often while nothing is spent."""
+AROUND = timedelta(seconds=1)
+"""It is asked at most so often which directories are there."""
 RESTING = timedelta(hours=1)
 """After which the requests of a session are no longer kept at hand."""
 EXPLAINING = timedelta(seconds=5)
@@ -89,13 +91,15 @@ class Engine:
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         self.tally = Tally(prices)
         self.failure = ""
-        self.failed_at: datetime | None = None
         self.watching = False
         self.scan: Scan | None = None
         self._trails: dict[str, _Files] = {}
         self._sessions: dict[str, Session] = {}
+        """With what their status lines stated of them."""
+        self._newest_at: datetime | None = None
+        """Of their lines."""
         self._stretches: dict[Series, tuple[Stretch, ...]] = {}
-        self._marks: dict[Mark, None] = {}
+        self._marks = Marks()
         self._stated: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], tuple[str, str, Trail]] = {}
         self._alive: dict[str, Alive] = {}
@@ -105,6 +109,8 @@ class Engine:
         self._horizon = HORIZON if since is None else now - since
         self._since = self._late = self._loaded_at = self._seen_at = now
         self._wrote_at = now
+        self._hindered_at: datetime | None = None
+        """Since when no file can be opened."""
         self._long: set[str] = set()
         self._read: dict[str, Seen] = {}
         self._learned: tuple[datetime, object, Learned] | None = None
@@ -118,7 +124,6 @@ class Engine:
         """Where each session went in circles within the last hour."""
         self._causes: dict[str, tuple[datetime, tuple[Cause, ...]]] = {}
         """What makes each session dear, and when that was looked for."""
-        self._dearest = Dearest(ledger, self.tally.prices)
         self._due: set[str] = set()
         """Sessions for which it must be looked for again."""
         self._kept = Kept()
@@ -134,6 +139,13 @@ class Engine:
 
         return Sweep(self.ledger, self.settings.read_roots())
 
+    @cached_property
+    def _dearest(self) -> Dearest:
+        """What makes sessions dear; loaded when something was read for work."""
+        from burnmon.live.dearest import Dearest
+
+        return Dearest(self.ledger, self.tally.prices)
+
     # --- what the ledger knows already -----------------------------------------------
 
     def _load(self, now: datetime) -> None:
@@ -147,11 +159,13 @@ class Engine:
         self._loaded_at = self._seen_at = self._wrote_at = now
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
-        # One by one: all of them at once would set the size of this process for good.
-        self.tally.load(self.ledger.each_request(self._since), self._late)
+        cuts = self.tally.prices.cuts(self.ledger.models())
+        span = self._since, self._late
+        self.tally.load_past(self.ledger.past(*span, *cuts, self.tally.put_minutes))
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
-        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._marks = Marks()
+        self._marks.put(self.ledger.each_mark(self._since), self._sessions)
         self._load_experiences()
         self._learned = self._budgets = None
         self._kept = Kept()
@@ -201,6 +215,7 @@ class Engine:
         self.__dict__.pop("sweep", None)  # it knows files as they were read before
         self.tally = Tally(self.tally.prices)
         self._trails, self._sessions, self._stretches = {}, {}, {}
+        self._newest_at = None
         self._stated, self._answers, self._long = {}, {}, set()
         self._load(now)
         for session_id in self._causes.keys() - self._sessions.keys():
@@ -236,6 +251,8 @@ class Engine:
         """Keep a file's trail and retell its session."""
         if agent == "recordings":
             self._stated.update(trail.memory)
+            for session_id in trail.memory.keys() & self._sessions.keys():
+                self._tell_of(session_id)
             return
         if agent in ANSWERS:
             self._follow_answer(agent, account, trail)
@@ -245,7 +262,22 @@ class Engine:
             return
         files = self._trails.setdefault(trail.session_id, {})
         files[account, trail.subagent, trail.own_id] = (agent, account, trail)
-        self._sessions[trail.session_id] = session_of(list(files.values()))
+        self._tell_of(trail.session_id)
+        if self._newest_at is None or newest > self._newest_at:
+            self._newest_at = newest
+
+    def _tell_of(self, session_id: str) -> None:
+        """Retell a session from its files and from what its status line stated."""
+        session = session_of(list(self._trails[session_id].values()))
+        stated = self._stated.get(session_id)
+        if stated is not None:
+            size, cost = stated
+            session = replace(
+                session,
+                context_window=size or session.context_window,
+                stated_cost=session.stated_cost if cost is None else Decimal(str(cost)),
+            )
+        self._sessions[session_id] = session
 
     def _follow_answer(self, agent: str, account: str, trail: Trail) -> None:
         """Keep the newest document of an account; there may be two of them."""
@@ -290,7 +322,7 @@ class Engine:
             self._unread.update(each.path for each in states)
             self._apply(states, changes)
             self._read_limits(readings)
-            self._marks.update(dict.fromkeys(marks))
+            self._marks.put(marks, self._sessions)
         return changed
 
     def _absorbed(
@@ -343,6 +375,8 @@ class Engine:
     def _look_for_circles(self, session_ids: set[str], now: datetime) -> bool:
         """Notice sessions that do the same again and again, or fail in a row; whether
         that is news."""
+        from burnmon.live.explaining import Explaining
+
         told = False
         explaining = Explaining(self.ledger, self.tally.prices)
         for session_id in session_ids:
@@ -380,7 +414,7 @@ class Engine:
             self._follow(*each)
         self._load_older({trail.session_id for _, _, trail in told})
         self._read_limits(self.ledger.readings(since))
-        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._marks.put(self.ledger.each_mark(since), self._sessions)
         self._load_experiences()
         return True
 
@@ -462,6 +496,7 @@ class Engine:
             return False
         self._usual_at = hour
         cuts = self.tally.prices.cuts(self.ledger.models())
+        self.ledger.keep_sums(cuts[0])
         since = now - timedelta(weeks=WEEKS, days=1)
         hours: dict[int, Decimal] = {}
         for each in self.ledger.sums(["quarter"], *cuts, since=since, until=now):
@@ -473,34 +508,22 @@ class Engine:
         return True
 
     def _known(self, now: datetime) -> Known:
-        sessions = {
-            key: self._with_stated(session) for key, session in self._sessions.items()
-        }
-        newest = max(
-            (each.last_at for each in sessions.values() if each.last_at), default=None
-        )
+        hindered = self.sweep.hindered if "sweep" in vars(self) else ""
+        self._hindered_at = (self._hindered_at or now) if hindered else None
         return Known(
-            sessions=sessions,
+            sessions=self._sessions,
             stretches=self._stretches,
             alive=self._alive,
-            marks=tuple(self._marks),
+            marks=self._marks.events,
             health=Health(
-                newest,
+                self._newest_at,
                 self.watching,
-                self.failed_at,
-                self.failure,
+                self._hindered_at,
+                hindered or self.failure,
                 not self.ledger.writable,
             ),
             scan=self.scan,
-            places=tuple(
-                Place(
-                    root.agent,
-                    os.fspath(root.path),
-                    root.path.is_dir(),
-                    self._files.get(root, 0),
-                )
-                for root in self.settings.roots
-            ),
+            places=self._kept.lately("places", now, AROUND, self._places),
             zone=self.settings.zone,
             totals=self._totals,
             credits=known_credits(self._answers.values(), now),
@@ -516,6 +539,18 @@ class Engine:
             kept=self._kept,
         )
 
+    def _places(self) -> tuple[Place, ...]:
+        """The directories that are looked into, and whether they are there."""
+        return tuple(
+            Place(
+                root.agent,
+                os.fspath(root.path),
+                root.path.is_dir(),
+                self._files.get(root, 0),
+            )
+            for root in self.settings.roots
+        )
+
     def _trouble(self) -> str:
         """Why asking Anthropic for limits gets no answer; empty if it does."""
         if not self.settings.poll_usage:
@@ -525,12 +560,12 @@ class Engine:
 
     def _what_was_learned(self, now: datetime) -> Learned:
         stated = tuple(self._stretches.values())
-        basis = (self.tally.version, stated, len(self._marks))
+        basis = (self.tally.version, stated, self._marks.version)
         last = self._learned
         every = STALE if last and last[1] == basis else LEARNING
         if last is None or abs(now - last[0]) >= every:
             accounts = Accounts(self.tally, self._sessions, self._since, now)
-            found = learn_from(accounts, self._stretches, self._marks)
+            found = learn_from(accounts, self._stretches, self._marks.prompts())
             last = self._learned = now, basis, found
         return last[2]
 
@@ -549,18 +584,6 @@ class Engine:
         windows = budgets.steadied(windows, known[2] if known else ())
         self._budgets = now, version, windows
         return windows
-
-    def _with_stated(self, session: Session) -> Session:
-        """A session with what its status line stated of it."""
-        stated = self._stated.get(session.session_id)
-        if stated is None:
-            return session
-        size, cost = stated
-        return replace(
-            session,
-            context_window=size or session.context_window,
-            stated_cost=session.stated_cost if cost is None else Decimal(str(cost)),
-        )
 
 
 def session_of(files: Sequence[tuple[str, str, Trail]]) -> Session:

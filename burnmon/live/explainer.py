@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -17,13 +17,15 @@ from burnmon import text
 from burnmon.config import Settings
 from burnmon.day import Refused
 from burnmon.errors import BurnmonError, HistoryError
-from burnmon.live.abandoning import span_of, with_abandoned
-from burnmon.live.explaining import Explaining
-from burnmon.live.shipping import Shipping
-from burnmon.shipped.allocation import Charge
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
 from burnmon.why import PostWhy, Why, WhyAnswer
+
+if TYPE_CHECKING:
+    # Loaded when somebody asks: they bring all that links sessions to commits.
+    from burnmon.live.explaining import Explaining
+    from burnmon.live.shipping import Shipping
+    from burnmon.shipped.allocation import Charge
 
 LOOK = 1.0
 """Seconds between two looks at whether the ledger has learned something."""
@@ -86,6 +88,9 @@ class Explainer:
 
     def _serve(self) -> None:
         """Answer for as long as something is asked."""
+        from burnmon.live.explaining import Explaining
+        from burnmon.live.shipping import Shipping
+
         settings = self._settings
         prices = pricing.load(settings.prices_file, settings.fetched_prices_file)
         answered: tuple[_Question, int] | None = None
@@ -121,6 +126,8 @@ class Explainer:
 
 def _lost(why: Why, shipping: Shipping) -> list[Charge]:
     """What the session paid for edits that were thrown away; nothing without git."""
+    from burnmon.live.abandoning import span_of
+
     try:
         return shipping.discarded(*span_of(why), why.session_id)
     except HistoryError:
@@ -129,4 +136,6 @@ def _lost(why: Why, shipping: Shipping) -> list[Charge]:
 
 def _whole(why: WhyAnswer, lost: Sequence[Charge]) -> WhyAnswer:
     """An answer with what was thrown away, as far as that is known."""
+    from burnmon.live.abandoning import with_abandoned
+
     return with_abandoned(why, lost) if isinstance(why, Why) else why

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,13 +26,15 @@ from burnmon.live.keeping import Keeping
 from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
-from burnmon.live.sweep import Found
 from burnmon.live.take import Known, take
 from burnmon.live.tally import Tally
 from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
 from burnmon.usage import pricing
 from burnmon.usage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from burnmon.live.sweep import Found
 
 CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
@@ -42,15 +45,13 @@ BREATH = timedelta(milliseconds=200)
 REST = timedelta(seconds=15)
 """And this often while nothing does, on whole quarters of a minute: clocks that show
 minutes turn with them."""
-GLANCE = timedelta(seconds=5)
-"""How often the newest files are looked at meanwhile. File events wake at once; this is
-for what has none though they arrive otherwise."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
 REST_WALK = timedelta(minutes=1)
 """The same while nothing burns."""
 NEWEST = 20
-"""Files that are looked at each tick, whatever events tell: some changes have none."""
+"""Files that are looked at each tick, also at rest, whatever events tell: some changes
+have none."""
 COUNT = timedelta(minutes=5)
 """How often files, lines and duplicates are counted anew."""
 PAINT = timedelta(milliseconds=50)
@@ -92,6 +93,8 @@ class Feeder:
         self._stop = threading.Event()
         self._walked_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._found_at: datetime | None = None
+        self._around_at: datetime | None = None
         self._newest: list[str] = []
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
@@ -172,10 +175,18 @@ class Feeder:
         engine.failure = failure
         self._begin(engine)
         # A file that was moved away is no ledger for anybody else any more.
-        while not self._stop.is_set() and ledger.is_there():
+        while not self._stop.is_set() and self._is_there(ledger):
             if failure and self._keeping.can_return(self.clock()):
                 return
             self._step(engine)
+
+    def _is_there(self, ledger: Ledger) -> bool:
+        """``Ledger.is_there``, asked at most once a tick."""
+        now = self.clock()
+        if _passed(self._found_at, now, TICK):
+            self._found_at = now
+            return ledger.is_there()
+        return True
 
     def _begin(self, engine: Engine) -> None:
         """What the ledger knows, then current files, then history with its progress."""
@@ -266,7 +277,7 @@ class Feeder:
             # the next ones, and lines that come each second do not meet one each time.
             left = max(BREATH, TICK - (self.clock() - _EPOCH) % TICK)
         while left > timedelta(0):
-            pause = min(left, GLANCE)
+            pause = min(left, TICK)
             if self._wake.wait(pause.total_seconds()):
                 return
             self._look_beyond(engine, self.clock())
@@ -301,7 +312,9 @@ class Feeder:
                 self._watch.again(now, engine.directories)
                 engine.watching = self._watch.works()
             self._count(engine, now)
-        engine.look_around()
+        if _passed(self._around_at, now, TICK):
+            self._around_at = now
+            engine.look_around()
 
     def _look_deeper(self, engine: Engine, now: datetime) -> bool:
         """What takes a while, and nobody waits for: what sessions worked on, and, while

@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
 from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
 from burnmon.live.kept import Kept
 from burnmon.live.snapshot import Cache, SessionRow
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Spend
 from burnmon.live.tally import RECENT, SessionTally, Tally
 from burnmon.records import Alive, Request, Session, SessionState, Window
 
@@ -46,30 +47,44 @@ def session_rows(
     it came to within ``RECENT``.
     """
     now = accounts.now
+    second = int(now.timestamp())
     quiet = kept.same(
         "quiet",
-        int(now.timestamp()) // QUIET,
+        second // QUIET,
         partial(_quiet_rows, accounts, alive, rates, limits, kept),
     )
-    rows: list[SessionRow] = []
+    # Within a second no row is another for the time alone.
+    moving: dict[str, _Told] = kept.same("moving", second, dict)
+    sums = accounts.tally.sessions
+    rows: list[_Placed] = []
     for name, session in accounts.sessions.items():
-        still = quiet.get(name)
-        stirs = name in alive or name in rates
-        if still is not None and not stirs and still.holds(session, accounts.tally):
-            rows += still.row
-        elif session.last_at is not None and now - session.last_at <= SHOWN:
+        stirs = _stirs(alive.get(name), rates.get(name))
+        told = moving.get(name) or quiet.get(name)
+        if (
+            told is None
+            or told.session is not session
+            or told.version != sums.get(name, _NOTHING).version
+            or told.stirs != stirs
+        ):
+            shown = session.last_at is not None and now - session.last_at <= SHOWN
             alone = alive.get(name), accounts, rates, limits, kept
-            rows.append(_kept_row(session, *alone))
-    order = {"burning": 0, "waiting": 1, "idle": 2}
-    rows.sort(
-        key=lambda row: (
-            order[row.state],
-            -(row.cost_per_minute or 0),
-            -row.last_at.timestamp(),
-            row.session_id,
-        )
-    )
-    return tuple(rows[:MOST_SESSIONS])
+            row = (_placed(_kept_row(session, *alone)),) if shown else ()
+            version = sums.get(name, _NOTHING).version
+            told = moving[name] = _Told(session, version, stirs, row)
+        rows += told.row
+    rows.sort(key=itemgetter(0))
+    return tuple(row for _, row in rows[:MOST_SESSIONS])
+
+
+_Placed = tuple[tuple[int, Decimal, float, str], SessionRow]
+"""A row behind what it is ordered by."""
+_ORDER = {"burning": 0, "waiting": 1, "idle": 2}
+
+
+def _placed(row: SessionRow) -> _Placed:
+    pace = row.cost_per_minute or Decimal(0)
+    order = (_ORDER[row.state], -pace, -row.last_at.timestamp(), row.session_id)
+    return order, row
 
 
 _NOTHING, _NO_SPEND = SessionTally(), Spend()
@@ -82,19 +97,22 @@ WHAT_IF = timedelta(seconds=5)
 """What else could be is asked at most so often; it prices the last minutes anew."""
 
 
-class _Quiet(NamedTuple):
-    """A session that is idle for long."""
+class _Told(NamedTuple):
+    """What is told of a session, and what that rests on besides the time."""
 
     session: Session
     version: int
     """Of its sums."""
-    row: tuple[SessionRow, ...]
-    """Its row; empty if too many newer ones are idle as well."""
+    stirs: object
+    row: tuple[_Placed, ...]
+    """Its row; empty if it is too old, or too many newer ones are idle as well."""
 
-    def holds(self, session: Session, tally: Tally) -> bool:
-        """Whether nothing came of it since."""
-        sums = tally.sessions.get(session.session_id, _NOTHING)
-        return self.session is session and self.version == sums.version
+
+def _stirs(alive: Alive | None, lately: Spend | None) -> object:
+    """What the registry and the last minutes tell of a session; None if nothing."""
+    if alive is None and lately is None:
+        return None
+    return alive, lately and (lately.requests, lately.cost, lately.fresh)
 
 
 def _quiet_rows(
@@ -103,7 +121,7 @@ def _quiet_rows(
     rates: Mapping[str, Spend],
     limits: Sequence[Window],
     kept: Kept,
-) -> dict[str, _Quiet]:
+) -> dict[str, _Told]:
     """Sessions that can only be idle, the newest of them with their rows.
 
     Most are; to go through them for each snapshot would take half of its time.
@@ -122,10 +140,11 @@ def _quiet_rows(
     }
     sums = accounts.tally.sessions
     return {
-        name: _Quiet(
+        name: _Told(
             session,
             sums.get(name, _NOTHING).version,
-            (rows[name],) if name in rows else (),
+            None,
+            (_placed(rows[name]),) if name in rows else (),
         )
         for name, session in found.items()
     }
@@ -161,17 +180,12 @@ def _kept_row(
         )
     spent = sums, lately
     figures = (session, alive, sums.version, lately.requests, lately.cost, lately.fresh)
-
-    def made() -> SessionRow:
-        time = _time_of(session, alive, sums, accounts.now)
-        basis = (figures, other, time)
-        return kept.same(
-            ("row", name), basis, lambda: _row(session, alive, accounts, spent, other)
-        )
-
-    # Within a second no row is another for the time alone.
-    second = int(accounts.now.timestamp())
-    return kept.same(("second", name), (figures, other, second), made)
+    time = _time_of(session, alive, sums, accounts.now)
+    return kept.same(
+        ("row", name),
+        (figures, other, time),
+        lambda: _row(session, alive, accounts, spent, other),
+    )
 
 
 def _time_of(
@@ -284,10 +298,9 @@ def _spark(sums: SessionTally, now: datetime) -> tuple[float, ...]:
     last = int(now.timestamp()) // 60
     first = last - step * SPARK_LENGTH + 1
     buckets = [0.0] * SPARK_LENGTH
-    for place in range(step * SPARK_LENGTH):
-        spend = sums.minutes.get(first + place)
-        if spend is not None:
-            buckets[place // step] += float(spend.cost)
+    for minute, picos, _, _ in sums.minutes.since(first):
+        if minute <= last:
+            buckets[(minute - first) // step] += picos / PICOS
     return tuple(buckets)
 
 

@@ -77,6 +77,8 @@ class Sweep:
         self.known: dict[str, Known] = ledger.known()
         self.unreadable: dict[str, str] = {}
         """Paths that could not be opened or listed, with the system's reason."""
+        self.hindered = ""
+        """Why no file at all can be opened, as far as the last look met any."""
         self.directories: set[int] = set()
         """What the last walk listed, by inode: one reached by two paths is one."""
 
@@ -85,6 +87,7 @@ class Sweep:
 
         A path that vanished is no change: its history stays in the ledger.
         """
+        self.hindered = ""
         if only is None:
             self.unreadable, self.directories = {}, set()
         candidates = self._walk() if only is None else self._named(only)
@@ -173,6 +176,8 @@ class Sweep:
 
     def _report(self, path: str, error: OSError | UnicodeEncodeError) -> None:
         reason = error.strerror if isinstance(error, OSError) else "name is not UTF-8"
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            self.hindered = "too many files are open; raise the limit, see ulimit -n"
         self.unreadable[path.encode("utf-8", "replace").decode()] = reason or str(error)
 
     def _fresh(self, path: str, status: os.stat_result) -> int:
@@ -180,13 +185,14 @@ class Sweep:
         return max(0, status.st_size - known.size) if known else status.st_size
 
     def _named(self, paths: Iterable[str]) -> Iterator[Found]:
+        bases = [(f"{root.path}/", root, AGENTS[root.agent]) for root in self.roots]
         for path in paths:
-            for root in self.roots:
-                cut = len(os.fspath(root.path)) + 1
-                agent = AGENTS[root.agent]
+            for base, root, agent in bases:
+                if not path.startswith(base):
+                    continue
+                cut = len(base)
                 below = path[cut:]
-                inside = path.startswith(f"{root.path}/")
-                if inside and below.split("/")[0] in agent.trees and agent.owns(below):
+                if below.split("/")[0] in agent.trees and agent.owns(below):
                     seen = self._entry(root, path, cut)
                     if seen is not None:
                         yield seen

@@ -33,7 +33,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.live.spend import Spend
-from burnmon.live.tally import RECENT, SessionTally, Tally
+from burnmon.live.tally import RECENT, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
@@ -43,8 +43,10 @@ from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
 from burnmon.why import Cause
 
-CHARTING = LISTING = timedelta(seconds=1)
-"""Charts and events are made at most so often; a second is no width on a chart."""
+CHARTING = LISTING = timedelta(seconds=2)
+"""Charts and events are made at most so often; two seconds are no width on a chart."""
+FORESEEING = 5
+"""Seconds for which all that is said of limits holds, unless something is stated."""
 SHIFTING = 30
 """Seconds after which charts move on though nothing happens."""
 GUESSING = timedelta(seconds=10)
@@ -75,6 +77,7 @@ class Known(Struct, frozen=True):
     alive: Mapping[str, Alive]
     """Session → its line in the agent's registry of running sessions."""
     marks: Sequence[Mark]
+    """Those that may become events."""
     health: Health
     scan: Scan | None
     places: tuple[Place, ...]
@@ -109,12 +112,17 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     kept.begin(now)
     together, by_session = tally.rates(now)
     accounts = Accounts(tally, known.sessions, known.since, now)
-    standing = stated(known.stretches, now)
-    newest = with_estimates(standing, known.learned, accounts, kept)
-    standings = {key: each.standing for key, each in known.experiences.items()}
-    outlook = foreseen(newest, known.stretches, now, known.before, standings)
+    newest = [past[-1] for past in known.stretches.values() if past]
+    basis = (
+        int(now.timestamp()) // FORESEEING,
+        [each.resets_at <= now for each in newest],
+        tuple(known.stretches.values()),
+        tuple(known.experiences.values()),
+        known.learned,
+    )
+    outlook, limits = kept.same("limits", basis, partial(_outlook, known, accounts))
     shown = [*(window for window, _ in outlook), *known.budgets]
-    limits = _limits(shown, _held(outlook, known.experiences), known.zone, now)
+    limits += _limits(known.budgets, {}, known.zone, now)
     rows = session_rows(accounts, known.alive, by_session, shown, kept)
     if known.circles:
         rows = tuple(
@@ -125,9 +133,12 @@ def take(known: Known, tally: Tally, now: datetime) -> Snapshot:
     # What was stated or spent is drawn at once, while little of both happens.
     stood = [(each.used, each.resets_at) for each, _ in outlook]
     drawn = (tally.version, stood, now.timestamp() // SHIFTING)
-    today = tally.since(midnight(now, known.zone), now)
+    today = tally.kept_since(midnight(now, known.zone), now)
     burn = _burn(together, today, tally, now)
-    burn = replace(burn, compared=_compared(known.usual, tally, now))
+    compared = kept.lately(
+        "compared", now, CHARTING, partial(_compared, known.usual, tally, now)
+    )
+    burn = replace(burn, compared=compared)
     unanswered = Snapshot(
         now,
         known.zone,
@@ -164,6 +175,19 @@ def midnight(now: datetime, zone: str) -> datetime:
 
 
 # --- limits --------------------------------------------------------------------------
+
+
+def _outlook(
+    known: Known, accounts: Accounts
+) -> tuple[list[tuple[Window, Stretch]], tuple[LimitRow, ...]]:
+    """The windows with estimate, forecast and verdict, and their rows."""
+    now = accounts.now
+    standing = stated(known.stretches, now)
+    newest = with_estimates(standing, known.learned, accounts, known.kept)
+    standings = {key: each.standing for key, each in known.experiences.items()}
+    outlook = foreseen(newest, known.stretches, now, known.before, standings)
+    held = _held(outlook, known.experiences)
+    return outlook, _limits([each for each, _ in outlook], held, known.zone, now)
 
 
 def _held(
@@ -282,13 +306,11 @@ def _missing(
 def _guess(known: Known, tally: Tally, now: datetime) -> str:
     """When the five-hour window probably resets, said as the estimate that it is."""
     first = int((now - GUESSED_FROM).timestamp()) // 60
-    minutes = {
-        minute
-        for session in known.sessions.values()
-        if session.agent == "claude" and (session.last_at or now) >= now - GUESSED_FROM
-        for minute in tally.sessions.get(session.session_id, SessionTally()).minutes
-        if minute >= first
-    }
+    minutes: set[int] = set()
+    for session in known.sessions.values():
+        sums = tally.sessions.get(session.session_id)
+        if session.agent == "claude" and sums is not None:
+            minutes.update(sums.minutes.numbers(first))
     starts = (datetime.fromtimestamp(minute * 60, UTC) for minute in minutes)
     window = estimated_window(starts, now)
     if window is None:
@@ -335,7 +357,7 @@ def _compared(usual: Usual | None, tally: Tally, now: datetime) -> Compared | No
 
 # --- events --------------------------------------------------------------------------
 
-_MARKS = {
+TOLD_MARKS = {
     "compacted": ("note", "context compacted"),
     "limit": ("alarm", "refused: limit reached"),
     "refused": ("warning", "answer refused, another model took over"),
@@ -347,7 +369,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
     events = [
         _marked(mark, known)
         for mark in known.marks
-        if since <= mark.at <= now and mark.kind in _MARKS
+        if since <= mark.at <= now and mark.kind in TOLD_MARKS
     ]
     events += [
         Event(
@@ -401,7 +423,7 @@ def _circling(circle: Repetition, session: Session | None) -> Event:
 
 
 def _marked(mark: Mark, known: Known) -> Event:
-    level, words = _MARKS[mark.kind]
+    level, words = TOLD_MARKS[mark.kind]
     session = known.sessions.get(mark.session_id)
     if mark.kind == "compacted" and mark.detail.isdigit():
         words = f"{words} at {text.tokens(int(mark.detail))} tokens"

@@ -6,17 +6,21 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Lately, Spend
-from burnmon.records import Request
-from burnmon.usage.ledger import Change, Sum
-from burnmon.usage.pricing import PriceTable
+from burnmon.live.spend import PICOS, Lately, Minutes, Spend
+from burnmon.records import Request, Terms, Usage
+from burnmon.usage.adding import Minute
+from burnmon.usage.copies import Circumstance
+from burnmon.usage.ledger import Change, Past, Sum
+from burnmon.usage.pricing import PriceTable, Rate
 
 MINUTE = 60
 MOST_LATE = 4096
@@ -39,8 +43,8 @@ class SessionTally(Struct):
     """One session's sums."""
 
     total: Spend = field(default_factory=Spend)
-    minutes: dict[int, Spend] = field(default_factory=dict)
-    """Epoch minute → what was spent in it."""
+    minutes: Minutes = field(default_factory=Minutes)
+    """What was spent in each minute."""
     newest: Request | None = None
     """Newest request of the session itself: its context and its cache."""
     hour_cache_at: datetime | None = None
@@ -74,18 +78,56 @@ class Tally:
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
+        self._newest_minute = 0
+        self._whole: tuple[int, Spend] | None = None
+        """A minute, and what was spent from it on, kept up with each request."""
 
-    def load(self, requests: Iterable[Request], late: datetime | None = None) -> None:
-        """Take requests that were counted before.
-
-        Those made before ``late`` are added up and not kept: no rate and no comparison
-        looks at them any more.
-        """
+    def load(self, requests: Iterable[Request]) -> None:
+        """Take requests that were counted before."""
         for request in requests:
             self._put(request, 1)
-            if late is not None and request.at < late:
-                self._lately.drop(request.key)
-                self.late.pop(request.key, None)
+
+    def load_past(self, past: Past) -> None:
+        """Take what is left of the past when ``put_minutes`` took its minutes."""
+        self._newest_minute = max(self.minutes, default=0)
+        self._whole = None
+        for request in past.newest:
+            self._newest(self.sessions[request.session_id], request)
+        for session_id, at in past.hour_caches.items():
+            self.sessions[session_id].hour_cache_at = at
+        self.load(past.requests)
+
+    def put_minutes(self, of: Circumstance, told: Sequence[Minute]) -> None:
+        """Take sums of one circumstance and of minutes that were counted before.
+
+        The same as to take their requests one by one, and several times as fast.
+        """
+        agent, model, speed, region, session_id, subagent, project = of[:7]
+        terms = Terms(speed, region)
+        quarters = self.projects.setdefault(project, {})
+        self.version += 1
+        session = self.sessions.setdefault(session_id, SessionTally())
+        session.version = self.version
+        requests = unpriced = 0
+        for each in told:
+            at = _instant(each.last_at)
+            rate = self.prices.rate(model, at, each.prompt, terms)
+            spend = _spend(each, rate)
+            session.minutes.put(each.minute, spend)
+            session.total.merge(spend)
+            _merge(self.minutes, each.minute, spend)
+            _merge(self.hours, each.minute // 60, spend)
+            _merge(quarters, each.minute // 15, spend)
+            requests += each.requests
+            unpriced += spend.unpriced
+        for models in (session.models, self.models.setdefault(agent, {})):
+            models[model] = models.get(model, 0) + requests
+        if unpriced:
+            self.unpriced[model] = self.unpriced.get(model, 0) + unpriced
+        if subagent:
+            last_at = _instant(max(each.last_at for each in told))
+            before = session.subagents.get(subagent, last_at)
+            session.subagents[subagent] = max(before, last_at)
 
     def load_sums(self, sums: Iterable[Sum]) -> None:
         """Take what sessions came to before anything here was kept by the minute.
@@ -149,9 +191,13 @@ class Tally:
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
         session.version = self.version
+        session.minutes.add(minute, cost, n)
+        if minute > self._newest_minute:
+            self._newest_minute = minute
+        if self._whole is not None and minute >= self._whole[0]:
+            self._whole[1].add(request.usage, cost, request.incomplete, n)
         for spend in (
             session.total,
-            session.minutes.setdefault(minute, Spend()),
             self.minutes.setdefault(minute, Spend()),
             self.hours.setdefault(minute // 60, Spend()),
             self.projects.setdefault(request.project, {}).setdefault(
@@ -225,6 +271,15 @@ class Tally:
             minute += 1
         return total
 
+    def kept_since(self, start: datetime, now: datetime) -> Spend:
+        """``since`` for one start that stays; good until the next request."""
+        first = int(start.timestamp()) // MINUTE
+        if self._newest_minute > int(now.timestamp()) // MINUTE:
+            return self.since(start, now)  # what a clock says that is ahead, waits
+        if self._whole is None or self._whole[0] != first:
+            self._whole = first, self.since(start, now)
+        return self._whole[1]
+
     def norm(self, now: datetime) -> Norm | None:
         """The busy pace of the last days; None without enough of them.
 
@@ -238,32 +293,68 @@ class Tally:
     def _busy(self, span: int) -> Norm | None:
         first = span - int(USUAL_FROM.total_seconds()) // _SPAN
         last = span - int(USUAL_UNTIL.total_seconds()) // _SPAN
-        together = _active(self.minutes, first, last)
+        together: dict[int, Decimal] = {}
+        for minute, spend in self.minutes.items():
+            place = minute * MINUTE // _SPAN
+            if first <= place < last and spend.cost > 0:
+                together[place] = together.get(place, Decimal(0)) + spend.cost
         days = {each * _SPAN // 86400 for each in together}
         if len(together) < ENOUGH_SPANS or len(days) < ENOUGH_DAYS:
             return None
-        sessions = [
-            cost
-            for each in self.sessions.values()
-            for cost in _active(each.minutes, first, last).values()
-        ]
-        return Norm(_busy_pace(together.values()), _busy_pace(sessions))
+        sessions = chain.from_iterable(
+            _active(each.minutes, first, last) for each in self.sessions.values()
+        )
+        busy = Decimal(_busy(sessions)) / Decimal(PICOS)
+        return Norm(_pace(_busy(together.values())), _pace(busy))
 
 
+def _spend(of: Minute, rate: Rate | None) -> Spend:
+    usage = Usage(*of[4:9])
+    return Spend(
+        Decimal(0) if rate is None else rate.cost(usage, of.web_searches),
+        usage.input,
+        usage.output,
+        usage.cache_read,
+        usage.cache_write_5m + usage.cache_write_1h,
+        of.requests,
+        of.requests if rate is None else 0,
+        of.incomplete,
+    )
+
+
+def _merge(spends: dict[int, Spend], place: int, spend: Spend) -> None:
+    known = spends.get(place)
+    if known is None:
+        known = spends[place] = Spend()
+    known.merge(spend)
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+_Cost = TypeVar("_Cost", float, Decimal)
 _SPAN = int(RECENT.total_seconds())
 
 
-def _active(minutes: Mapping[int, Spend], first: int, last: int) -> dict[int, Decimal]:
-    """Dollars by span, from one on until before another, where there were any."""
-    spans: dict[int, Decimal] = {}
-    for minute, spend in minutes.items():
+def _active(minutes: Minutes, first: int, last: int) -> Iterable[float]:
+    """Picodollars of each span, from one on until before another, with any."""
+    spans: dict[int, float] = {}
+    for minute, picos, _, _ in minutes.since(first * _SPAN // MINUTE):
         span = minute * MINUTE // _SPAN
-        if first <= span < last and spend.cost > 0:
-            spans[span] = spans.get(span, Decimal(0)) + spend.cost
-    return spans
+        if span >= last:
+            break
+        if picos > 0:
+            spans[span] = spans.get(span, 0.0) + picos
+    return spans.values()
 
 
-def _busy_pace(costs: Iterable[Decimal]) -> Decimal:
-    """Dollars per minute that nine in ten spans stay below."""
+def _busy(costs: Iterable[_Cost]) -> _Cost:
+    """What nine in ten spans stay below."""
     ordered = sorted(costs)
-    return ordered[int(BUSY * (len(ordered) - 1))] * MINUTE / _SPAN
+    return ordered[int(BUSY * (len(ordered) - 1))]
+
+
+def _pace(cost: Decimal) -> Decimal:
+    """Dollars per minute of what a span came to."""
+    return cost * MINUTE / _SPAN

@@ -22,7 +22,7 @@ from burnmon import text
 from burnmon.config import Settings
 from burnmon.live.alert_log import TOLD, AlertLog, document, note
 from burnmon.live.alerts import due, with_events
-from burnmon.live.snapshot import Alert, Snapshot
+from burnmon.live.snapshot import Alert, Event, Snapshot
 
 DECIDING = timedelta(seconds=1)
 """It is decided what to tell at most so often."""
@@ -51,6 +51,8 @@ class Teller:
         self._environ = environ
         self._lately: tuple[Alert, ...] = ()
         self._decided_at: datetime | None = None
+        self._merged: tuple[object, tuple[Event, ...]] = (None, ())
+        """Events with alerts among them, behind what they rest on."""
 
     def tell(self, snapshot: Snapshot, clock: Callable[[], datetime]) -> Snapshot:
         """Tell what is due; the snapshot with it. ``clock`` dates the outcomes."""
@@ -73,7 +75,12 @@ class Teller:
 
     def shown(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with what was told before among its events."""
-        return with_events(snapshot, self._log.told(), self._rules)
+        told = self._log.told()
+        rests_on = (int(snapshot.now.timestamp()), snapshot.events, told)
+        if self._merged[0] != rests_on:
+            merged = with_events(snapshot, told, self._rules)
+            self._merged = rests_on, merged.events
+        return replace(snapshot, events=self._merged[1])
 
     def _run(self, alerts: Sequence[Alert], clock: Callable[[], datetime]) -> None:
         """Run what was asked for; whatever happens is an outcome."""

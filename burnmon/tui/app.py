@@ -34,10 +34,7 @@ from burnmon.text import local
 from burnmon.tui.driver import quiet_driver
 from burnmon.tui.feed import Feed, SnapshotReady
 from burnmon.tui.keys import BINDINGS, CommonKeys, works
-from burnmon.tui.modal import Explain
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
-from burnmon.tui.session import Session
-from burnmon.tui.shipped import Shipped
 from burnmon.why import AskWhy
 
 
@@ -196,6 +193,8 @@ class BurnApp(CommonKeys, inherit_bindings=False):
     def action_explain(self) -> None:
         """Open the page about the selected row."""
         if self.scene is not None:
+            from burnmon.tui.modal import Explain
+
             self.push_screen(Explain(partial(explained, self.scene), self.action_copy))
 
     def action_open(self) -> None:
@@ -204,12 +203,16 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         if opened is None or self._why is None:
             self.action_explain()
         else:
+            from burnmon.tui.session import Session
+
             figures, copy = partial(explained, opened), partial(self._copy, opened)
             self.push_screen(Session(opened.view.session, self._why, figures, copy))
 
     def action_day(self) -> None:
         """Open the screen of the day."""
         if self.scene is not None and self._days is not None:
+            from burnmon.tui.shipped import Shipped
+
             today = local(self.scene.latest.now, self.scene.latest.zone).date()
             self.push_screen(Shipped(self._days, today))
 

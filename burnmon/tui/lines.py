@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
+from textual.color import Color
+from textual.css.styles import RenderStyles
+from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from burnmon.frame import Line, Scene, draw
+from burnmon.frame import Line, Scene, draw, rests_on
 from burnmon.frame.answer import answer
 from burnmon.frame.graph import in_one_colour
-from burnmon.frame.segments import STYLES
 
 
 class Still(Widget):
@@ -52,9 +56,7 @@ class Still(Widget):
 
 
 class Lines(Still):
-    """Lines of styled text; each style word is a component class, ``line--word``."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{style}" for style in STYLES}
+    """Lines of styled text; each style word is a class of the sheet, ``line--word``."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
@@ -62,6 +64,9 @@ class Lines(Still):
         self._styles_by_words: dict[str, Style] = {}
         self._strips: dict[int, Strip] = {}
         """Lines as they were last rendered, by row; those that still hold."""
+        self._filters: Sequence[LineFilter] = ()
+        """What they went through."""
+        self._ground: Color | None = None
         self.area = (0, 0)
         """Width and height, for Textual reckons them anew whenever it is asked."""
 
@@ -95,10 +100,13 @@ class Lines(Still):
         What Textual does around a line is for borders, padding, opacity and links, of
         which no line here has any, and takes longer than the line itself.
         """
+        filters = self.get_line_filters()
+        if filters != self._filters:
+            self._filters = filters
+            self._strips.clear()
         strips = [self.render_line(y) for y in crop.line_range]
-        for each in self.get_line_filters():
-            _, background = self.background_colors
-            strips = [strip.apply_filter(each, background) for strip in strips]
+        if crop.x == 0 and crop.right == self.area[0]:
+            return strips
         return [strip.crop(crop.x, crop.right) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
@@ -107,8 +115,12 @@ class Lines(Still):
         if strip is None:
             line = self.lines[y] if y < len(self.lines) else []
             parts = [RichSegment(text, self._style(words)) for text, words in line]
-            width = self.size.width
-            strip = Strip(parts).adjust_cell_length(width, self.rich_style)
+            width = self.area[0] or self.size.width
+            strip = Strip(parts).adjust_cell_length(width, self._style(""))
+            for each in self._filters:
+                if self._ground is None:
+                    self._ground = self.background_colors[1]
+                strip = strip.apply_filter(each, self._ground)
             self._strips[y] = strip
         return strip
 
@@ -116,12 +128,24 @@ class Lines(Still):
         """Forget the colours of the theme before."""
         self._styles_by_words.clear()
         self._strips.clear()
+        self._ground = None
         super().notify_style_update()
 
-    def _own_style(self, name: str) -> Style:
+    def _sheet(self, word: str) -> RenderStyles:
+        """What the style sheet says of a style word on this widget.
+
+        Asked for words that are drawn. Of component classes Textual would ask for all,
+        for each widget, whenever it applies the sheet: a twentieth of the start.
+        """
+        node = DOMNode(classes=f"line--{word}")
+        node._attach(self)
+        self.app.stylesheet.apply(node, animate=False)
+        return node.styles
+
+    def _own_style(self, word: str) -> Style:
         """What one style word sets, its shades mixed with the background."""
-        mixed = self.get_component_rich_style(name)
-        named = self.get_component_rich_style(name, partial=True)
+        sheet = self._sheet(word)
+        mixed, named = sheet.rich_style, sheet.partial_rich_style
         return Style(
             color=mixed.color if named.color else None,
             bgcolor=mixed.bgcolor if named.bgcolor else None,
@@ -134,7 +158,7 @@ class Lines(Still):
         if style is None:
             style = self.rich_style
             for word in words.split():
-                style += self._own_style(f"line--{word}")
+                style += self._own_style(word)
             self._styles_by_words[words] = style
         return style
 
@@ -145,17 +169,27 @@ class Part(Lines):
     scene: Scene | None = None
     low = False
     """The whole screen is too low for boxes."""
+    _drawn_from: object = None
+    """What the lines were made of."""
+    _is_ansi: bool | None = None
 
     @property
     def _ansi(self) -> bool:
         """The theme is made of the terminal's own colours, which do not mix."""
-        return self.get_component_styles("line--area").color.ansi is not None
+        if self._is_ansi is None:
+            self._is_ansi = self._sheet("area").color.ansi is not None
+        return self._is_ansi
 
     def look(self, scene: Scene, *, low: bool, hidden: bool) -> None:
         """Draw a scene, when it is no longer ``hidden``; ``low``: without a box."""
         self.scene, self.low = scene, low
         if not hidden:
             self.draw()
+
+    def notify_style_update(self) -> None:
+        """Another theme may draw its lines in one colour."""
+        self._drawn_from = self._is_ansi = None
+        super().notify_style_update()
 
     def on_show(self) -> None:
         """Draw what was not drawn while the part was hidden."""
@@ -164,6 +198,10 @@ class Part(Lines):
     def draw(self) -> None:
         """Show the lines of this part, if there is anything to show yet."""
         if self.scene is not None and self.id and self.area[1]:
+            made_of = rests_on(self.id, self.scene), self.area, self.low
+            if made_of == self._drawn_from:
+                return
+            self._drawn_from = made_of
             lines = draw(self.id, self.scene, self.area, low=self.low)
             self.show([in_one_colour(each) for each in lines] if self._ansi else lines)
         elif self.id == "answer":

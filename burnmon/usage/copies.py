@@ -39,24 +39,6 @@ class Held(NamedTuple):
     file: str
     """Path of the file whose copy owns the request."""
 
-    def request(self) -> Request:
-        return Request(
-            self.key,
-            self.agent,
-            self.session,
-            datetime.fromtimestamp(self.at / 1000, UTC),
-            self.model,
-            Usage(*self[7:12]),
-            Terms(self.speed, self.region),
-            self.web_searches,
-            not self.final,
-            self.subagent,
-            self.project,
-            self.branch,
-            self.version,
-            None if self.thinking < 0 else self.thinking,
-        )
-
 
 CIRCUMSTANCE = tuple(
     "agent model speed region session subagent project branch version origin".split()
@@ -148,6 +130,29 @@ def worded(row: Row, of: Circumstance, file: str) -> Held:
     agent, model, *others, origin = of
     cells = (*row[:4], origin, agent, model, *row[5:13], *others, row[13], file)
     return Held._make(cells)
+
+
+def request(row: Row, of: Circumstance) -> Request:
+    """A request as everybody else knows it; this is done for each one of a report."""
+    agent, model, speed, region, session, subagent, project, branch, version, _ = of
+    key, at, _, _, _, *tokens = row[:10]
+    searches, thinking, final = row[10:13]
+    return Request(
+        key,
+        agent,
+        session,
+        datetime.fromtimestamp(at / 1000, UTC),
+        model,
+        Usage(*tokens),
+        Terms(speed, region),
+        searches,
+        not final,
+        subagent,
+        project,
+        branch,
+        version,
+        None if thinking < 0 else thinking,
+    )
 
 
 def numbered(held: Held, place: int, file: int) -> Row:

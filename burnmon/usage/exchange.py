@@ -9,9 +9,11 @@ it would be a guess.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import NamedTuple
 
 from burnmon.records import Exchange
@@ -42,13 +44,13 @@ class Spending:
     def __init__(self, since: datetime, parts: Iterable[Part]) -> None:
         """``since``: nothing before it is known. Parts may come in any order."""
         self.since = since
-        self._instants: list[float] = []
-        self._dollars, self._requests, self._unpriced = [0.0], [0], [0]
-        for at, dollars, requests, unpriced in sorted(parts):
-            self._instants.append(at)
-            self._dollars.append(self._dollars[-1] + dollars)
-            self._requests.append(self._requests[-1] + requests)
-            self._unpriced.append(self._unpriced[-1] + unpriced)
+        ordered = sorted(parts)
+        self._instants = array("d", [each[0] for each in ordered])
+        dollars = accumulate((each[1] for each in ordered), initial=0.0)
+        requests = accumulate((each[2] for each in ordered), initial=0)
+        unpriced = accumulate((each[3] for each in ordered), initial=0)
+        self._dollars, self._requests = array("d", dollars), array("q", requests)
+        self._unpriced = array("q", unpriced)
 
     def between(self, after: datetime, until: datetime) -> float | None:
         """Dollars spent after an instant, up to another; None where not all is known.

@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from threading import Thread
@@ -35,7 +35,17 @@ from burnmon.records import (
     Trail,
     Usage,
 )
-from burnmon.usage.adding import QUARTER, addition, bounds, during, ms
+from burnmon.usage.adding import (
+    MINUTE,
+    QUARTER,
+    Minute,
+    addition,
+    bounds,
+    by_minute,
+    during,
+    ms,
+    one_by_one,
+)
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
     ROW,
@@ -49,8 +59,10 @@ from burnmon.usage.copies import (
     join,
     number,
     numbered,
+    request,
     worded,
 )
+from burnmon.usage.part_store import PartStore
 from burnmon.usage.schema import (
     APPLICATION_ID,
     FORGO_KEYS,
@@ -66,6 +78,10 @@ from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
+PORTION = 5000
+"""Sums that are handed over at once."""
+LASTING_CACHE = 2048
+"""Kilobytes of pages that each connection of a live view keeps."""
 MOST_NAMES = 8192
 """Circumstances, words or paths that are kept at hand from one call to the next."""
 
@@ -123,6 +139,17 @@ class Sum(Struct, frozen=True):
     incomplete: int
 
 
+class Past(NamedTuple):
+    """Requests of a span: of those of long ago a few, the last ones as they are."""
+
+    newest: list[Request]
+    """Of those that were added up, the newest of each session, not a sub-agent's."""
+    hour_caches: dict[str, datetime]
+    """When each session, not a sub-agent, last wrote to a one-hour cache, if it did."""
+    requests: list[Request]
+    """The others, oldest first."""
+
+
 _Changed = tuple[Row | None, Row]
 """A request before and after."""
 
@@ -152,6 +179,7 @@ class Ledger:
             self._unlock()
             raise
         self._work = WorkStore(self._db)
+        self._parts = PartStore(self._db)
         try:
             with self._telling():
                 empty = not self._holds_requests()
@@ -173,8 +201,11 @@ class Ledger:
 
         What is mapped into memory is read faster, but when somebody cuts the file off,
         or its disk fails, the system ends who reads there. Without it that is an error.
+        And it keeps few pages: those of a large cache would stay for days, and reading
+        one again takes some microseconds.
         """
         self._db.execute("PRAGMA mmap_size = 0")
+        self._db.execute(f"PRAGMA cache_size = {-LASTING_CACHE}")
         return self
 
     def is_there(self) -> bool:
@@ -196,6 +227,7 @@ class Ledger:
             self._lock = lock(self.path)
             self.writable = self._lock is not None
             self._origins = self._all = None
+            self._parts.forget()
             self._indexed = False
             if self.writable:
                 self._index_keys()
@@ -427,12 +459,25 @@ class Ledger:
                 self._put_files(states)
                 changes = self._take(copies)
                 changes.extend(self._admit_replays(states))
+                self._parts.mark(new for _, new in changes)
+                self._parts.mark(old for old, _ in changes if old is not None)
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
                 return self._changes(changes, horizon)
         except BaseException:
             self._forget()
             raise
+
+    def keep_sums(self, thresholds: Sequence[int]) -> None:
+        """Add up what was written since that was done last, if it is much.
+
+        ``sums`` is then quicker, for everybody. Only the writer does.
+        """
+        if self.writable:
+            self._finished()
+            # It can be done without: the answer is the same.
+            with suppress(sqlite3.Error):
+                self._parts.keep(thresholds)
 
     @property
     def work(self) -> WorkStore:
@@ -467,6 +512,7 @@ class Ledger:
         """Drop what was remembered of a transaction that was given back."""
         self._origins = None
         self._all = None
+        self._parts.forget()
         self._indexed = False
         self._texts.clear()
         self._circumstances.clear()
@@ -520,7 +566,7 @@ class Ledger:
         return worded(row, self._circumstance(row[4]), self._path(row[14]))
 
     def _request(self, row: Row) -> Request:
-        return worded(row, self._circumstance(row[4]), "").request()
+        return request(row, self._circumstance(row[4]))
 
     def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
         """Keys that the ledger may hold; looking up each one is the dear part."""
@@ -720,6 +766,121 @@ class Ledger:
         )
         yield from map(self._request, rows)
 
+    def spent(
+        self, since: datetime, until: datetime
+    ) -> Iterator[tuple[Circumstance, Minute]]:
+        """Each counted request of a span in a minute of its own, in no order.
+
+        For those who need its price and nothing else.
+        """
+        self._let_go()
+        where, span = during(since, until)
+        rows = self._db.execute(one_by_one(where), span).fetchall()
+        self._name({row[0] for row in rows})
+        for row in rows:
+            yield self._circumstance(row[0]), Minute._make(row)
+
+    def instants(self, agent: str, since: datetime, until: datetime) -> list[datetime]:
+        """When an agent's counted requests of a span were made, in no order."""
+        where, span = during(since, until)
+        rows = self._db.execute(
+            f"SELECT at FROM request WHERE counted = 1 AND {where} AND circumstance IN"
+            " (SELECT id FROM circumstance WHERE agent = ?)",
+            (*span, number(agent)),
+        ).fetchall()
+        return [_at(row[0]) for row in rows]
+
+    def past(
+        self,
+        since: datetime,
+        late: datetime,
+        thresholds: Sequence[int],
+        changes: Sequence[datetime],
+        put: Callable[[Circumstance, list[Minute]], None],
+    ) -> Past:
+        """Counted requests since an instant, those before ``late`` added up by minute.
+
+        ``put`` takes these sums, one circumstance after the other: all at once would
+        set the size of a process for good. Its words are in the order of
+        ``CIRCUMSTANCE``. All is as it is at one instant, whatever is written meanwhile.
+        """
+        self._let_go()
+        where, span = during(since, late)
+        cuts = thresholds, [each for each in changes if since < each < late]
+        with self._at_once():
+            rows = self._db.execute(by_minute(*cuts, where), span)
+            own: dict[str, _Last] = {}
+            for told in _portions(map(Minute._make, rows)):
+                self._name(place for place, _ in told)
+                for place, minutes in told:
+                    words = self._circumstance(place)
+                    put(words, minutes)
+                    if not words[SUBAGENT]:
+                        own.setdefault(words[SESSION], _Last()).meet(minutes)
+            return Past(
+                [self._newest(each.newest) for each in own.values()],
+                dict(self._hour_caches(own)),
+                self.requests(max(since, late)),
+            )
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """See the ledger as it is at one instant."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+
+    def _newest(self, minutes: Sequence[Minute]) -> Request:
+        """The last of requests that were added up; at one instant, the last key."""
+        last = minutes[0].last_at
+        places = {each.circumstance for each in minutes}
+        return self._request(max(chain(*(self._made(n, last, last) for n in places))))
+
+    def _hour_caches(self, own: Mapping[str, _Last]) -> Iterator[tuple[str, datetime]]:
+        for session_id, last in own.items():
+            rows = [
+                row
+                for each in last.wrote
+                for row in self._made(
+                    each.circumstance,
+                    each.minute * MINUTE,
+                    each.last_at,
+                    "cache_write_1h > 0",
+                )
+            ]
+            if rows:
+                yield session_id, _at(max(row[1] for row in rows))
+
+    def _made(
+        self, circumstance: int, first: int, last: int, where: str = "1"
+    ) -> list[Row]:
+        """Counted requests of a circumstance and a span within a quarter."""
+        return self._rows(
+            "counted = 1 AND quarter = ? AND circumstance = ? AND at BETWEEN ? AND ?"
+            f" AND {where}",
+            (first // QUARTER, circumstance, first, last),
+        )
+
+    def _name(self, circumstances: Iterable[int]) -> None:
+        """Look those circumstances up that are not at hand, all at once."""
+        listed = "(SELECT value FROM json_each(?))"
+        wanted = set(circumstances) - self._circumstances.keys()
+        rows = self._db.execute(
+            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {listed}",
+            (json.dumps(list(wanted)),),
+        ).fetchall()
+        words = {word for row in rows for word in row[1:]} - self._texts.keys()
+        texts = self._db.execute(
+            f"SELECT id, text FROM word WHERE id IN {listed}",
+            (json.dumps(list(words)),),
+        )
+        self._texts.update(texts)
+        for row in rows:
+            self._circumstances[row[0]] = tuple(map(self._text, row[1:]))
+
     def counted(self, session_id: str, since: datetime) -> int:
         """How many counted requests of a session there are since an instant."""
         where, span = during(since, None)
@@ -771,12 +932,16 @@ class Ledger:
         hour since the epoch, the finest step in which days of any time zone begin.
         ``sessions`` leaves all others out.
         """
-        where, span = during(since, until)
+        among = ""
         if sessions is not None:
-            where += f" AND circumstance IN ({_of_sessions(sessions)})"
-        rows = self._db.execute(
-            addition(columns, thresholds, changes, where), (*span, *span)
-        ).fetchall()
+            among = f" AND circumstance IN ({_of_sessions(sessions)})"
+        with self._at_once():
+            source, values = self._parts.source(
+                thresholds, changes, (since, until), among
+            )
+            rows = self._db.execute(
+                addition(columns, thresholds, changes, source), values
+            ).fetchall()
         worded = [name in CIRCUMSTANCE for name in columns]
         return [self._sum(row, worded) for row in rows]
 
@@ -829,14 +994,21 @@ class Ledger:
     ) -> list[Mark]:
         """What sessions stated besides requests, oldest first; ``sessions`` leaves
         others out."""
+        return list(self.each_mark(since, sessions))
+
+    def each_mark(
+        self, since: datetime, sessions: Sequence[str] | None = None
+    ) -> Iterator[Mark]:
+        """``marks`` one by one, for those who keep few."""
         among = "" if sessions is None else " AND session IN (SELECT value FROM told)"
         rows = self._db.execute(
             "WITH told AS (SELECT value FROM json_each(?))"
             " SELECT agent, session, at, kind, detail FROM mark"
             f" WHERE at >= ?{among} ORDER BY at",
             (json.dumps(list(sessions or ())), ms(since)),
-        ).fetchall()
-        return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
+        )
+        for row in rows:
+            yield Mark(row[0], row[1], _at(row[2]), row[3], row[4])
 
     def dedup(self) -> dict[str, int]:
         """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
@@ -879,6 +1051,46 @@ _TRAIL = Trail.__struct_fields__
 _ROW = ", ".join(ROW)
 _CIRCUMSTANCE = ", ".join(CIRCUMSTANCE)
 ORIGIN = CIRCUMSTANCE.index("origin")
+SESSION, SUBAGENT = CIRCUMSTANCE.index("session"), CIRCUMSTANCE.index("subagent")
+
+
+class _Last(Struct):
+    """What was last of one session, without its sub-agents."""
+
+    newest: list[Minute] = field(default_factory=list)
+    """Sums with its newest request; several if some are of the same instant."""
+    wrote: list[Minute] = field(default_factory=list)
+    """Sums of the last minute in which it wrote to a one-hour cache."""
+
+    def meet(self, minutes: Iterable[Minute]) -> None:
+        """Look at more sums."""
+        for each in minutes:
+            if not self.newest or each.last_at > self.newest[0].last_at:
+                self.newest = []
+            if not self.newest or each.last_at == self.newest[0].last_at:
+                self.newest.append(each)
+            if not each.cache_write_1h:
+                continue
+            if not self.wrote or each.minute > self.wrote[0].minute:
+                self.wrote = []
+            if not self.wrote or each.minute == self.wrote[0].minute:
+                self.wrote.append(each)
+
+
+def _portions(
+    minutes: Iterable[Minute],
+) -> Iterator[list[tuple[int, list[Minute]]]]:
+    """Sums by circumstance, in whose order they come, not too many at once."""
+    some: list[tuple[int, list[Minute]]] = []
+    size = 0
+    for place, of in groupby(minutes, itemgetter(0)):
+        some.append((place, list(of)))
+        size += len(some[-1][1])
+        if size >= PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:

@@ -129,6 +129,21 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE request ADD COLUMN thinking INTEGER NOT NULL DEFAULT -1;
     CREATE INDEX edit_session ON edit(session, at);
     """,
+    """
+    CREATE TABLE part (                    -- sums of requests, see PartStore
+        quarter INTEGER NOT NULL, circumstance INTEGER NOT NULL,
+        tier INTEGER NOT NULL,             -- place of the prompts among part_tier
+        at INTEGER NOT NULL, prompt INTEGER NOT NULL,   -- the first, the largest
+        input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+        cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL,
+        web_searches INTEGER NOT NULL,
+        requests INTEGER NOT NULL, incomplete INTEGER NOT NULL,
+        PRIMARY KEY (quarter, circumstance, tier)
+    ) WITHOUT ROWID;
+    CREATE TABLE part_tier (above INTEGER PRIMARY KEY);      -- tokens of a prompt
+    CREATE TABLE part_marked (quarter INTEGER PRIMARY KEY);  -- its parts may be wrong
+    INSERT INTO part_marked SELECT DISTINCT quarter FROM request;
+    """,
 )
 """Scripts that lead from each schema version to the next; only ever appended to."""
 
@@ -262,6 +277,7 @@ _NAMED = (
     ),
     ("request", "circumstance", "circumstance"),
     ("request", "file", "file"),
+    ("part", "circumstance", "circumstance"),
     ("edit", "agent tool path session subagent project branch", "word"),
     ("commit_call", "agent verb session subagent project branch", "word"),
     ("tool_call", "tool target session subagent", "word"),

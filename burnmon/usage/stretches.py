@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import groupby
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ Series = tuple[str, str, str, int]
 """Agent, account, family and minutes: what a window and its successors share."""
 
 
-class Stretch(Struct, frozen=True):
+class Stretch(Struct, frozen=True, dict=True):
     """One window's readings: all that was stated between a start and a reset."""
 
     resets_at: datetime
@@ -31,12 +32,12 @@ class Stretch(Struct, frozen=True):
     readings: tuple[LimitReading, ...]
     """By when they were first observed."""
 
-    @property
+    @cached_property
     def top(self) -> float:
         """The highest share that was stated."""
         return max(each.used for each in self.readings)
 
-    @property
+    @cached_property
     def last_at(self) -> datetime:
         """When anything was last stated of it."""
         return max(map(_last_at, self.readings))
@@ -63,6 +64,10 @@ class Stretch(Struct, frozen=True):
 
         It begins anew where the provider gave use back before the reset.
         """
+        return self._steps
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[datetime, float], ...]:
         given_back = _given_back(self.readings)
         return given_back or _rising((x.observed_at, x.used) for x in self.readings)
 

@@ -491,6 +491,7 @@ def no_descriptors(faults: Faults) -> None:
         for _ in range(4):
             made.work()
             time.sleep(1)
+        made.told("too many files are open")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         name = f"seen{made.count:03}"
         faults.check(made.seen(name, 0, 30), f"{name} is not shown afterwards")
