@@ -68,6 +68,33 @@ def test_workers_that_die(
     assert history(tmp_path / "shared") == alone(tmp_path / "alone")
 
 
+def test_number_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that no message between processes holds leaves its file to the parent,
+    and the other files to the others."""
+    counted = homes.count(homes.FIRST, homes.FIRST)
+    counted["payload"]["info"]["model_context_window"] = 10**30
+    large = {
+        homes.rollout(number): homes.text(homes.meta(number), counted)
+        for number in (7, 8, 9)
+    }
+    here: list[str] = []
+
+    def noted(found: Found, state: FileState | None) -> Any:
+        here.append(found.below)
+        return read_file(found, state)
+
+    monkeypatch.setattr(sweep, "read_file", noted)
+    with Ledger(None) as ledger:
+        roots = homes.roots(homes.write(tmp_path, {**FILES, **large}))
+        reading = Sweep(ledger, roots)
+        found = sorted(reading.look(), key=lambda each: each.below not in large)
+        for _ in reading.absorb_history(found):
+            pass
+        windows = [each.trail.context_window for each in ledger.files()]
+    assert {*here} == {*large}
+    assert windows.count(10**30) == len(large)
+
+
 def test_unreadable_file(tmp_path: Path) -> None:
     """A file that vanished is left out; the others are read."""
     homes.write(tmp_path, FILES)
