@@ -103,12 +103,13 @@ class WorkTrail(Struct):
     first_at: int | None = None
     project: str = ""
     branch: str = ""
-    pending: dict[str, list[Any]] = field(default_factory=dict)
-    """Calls without a result so far, by their id; JSON-shaped, the reader's own."""
+    pending: dict[str, Any] = field(default_factory=dict)
+    """Calls without a result so far, by their id; the reader's own, and JSON-shaped
+    when it has read."""
     memory: dict[str, Any] = field(default_factory=dict)
     """What only the agent's own reader needs to remember; JSON-shaped."""
 
-    def expect(self, call_id: str, kept: list[Any]) -> str:
+    def expect(self, call_id: str, kept: Any) -> str:
         """Note a call until its result is there; the id of the one that is given up
         for it, if too many wait: some never get a result."""
         self.pending[call_id] = kept

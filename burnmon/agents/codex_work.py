@@ -95,6 +95,7 @@ def work(lines: Sequence[bytes], trail: WorkTrail, account: str) -> Work:
         if not line.startswith(_SILENT, _PLACE) and _matters(line, trail):
             for each in _decode(line):
                 reading.take(each)
+    reading.rest()
     return found
 
 
@@ -205,12 +206,20 @@ class _Reading:
         running = self.trail.memory.get("running", {})
         call.continues = [running[each] for each in call.continues if each in running]
         call.begun_at = at
-        self._keep(call_id, call)
+        self._await(call_id, call)
 
-    def _keep(self, call_id: str, call: Call) -> None:
-        self._await(call_id, msgspec.to_builtins(call))
+    def rest(self) -> None:
+        """Give calls that wait a shape in which they can be stored."""
+        pending = self.trail.pending
+        for call_id, kept in pending.items():
+            if isinstance(kept, Call):
+                pending[call_id] = msgspec.to_builtins(kept)
 
-    def _await(self, call_id: str, kept: list[Any]) -> None:
+    def _await(self, call_id: str, kept: Call | list[Any]) -> None:
+        """Wait for a call's result; an empty list stands for one that does not matter.
+
+        Nearly all have it in the same stretch of lines.
+        """
         gone = self.trail.expect(call_id, kept)
         running = self.trail.memory.get("running", {})
         for name in [each for each, whose in running.items() if gone and whose == gone]:
@@ -243,22 +252,21 @@ class _Reading:
             return
         stated = list(codex_calls.stated(changes))
         names = {base(each.path) for each in stated}
-        for other, kept in list(pending.items()):
-            call = msgspec.convert(kept, Call) if kept else Call()
-            if stated and call.changes and (other == call_id or call.scripted):
+        for other, kept in pending.items() if stated else ():
+            call = _known(kept)
+            if call and call.changes and (other == call_id or call.scripted):
                 left = [e for e in call.changes if base(e.path) not in names]
                 call.changes = left if call.scripted else []
-                self._keep(other, call)
+                pending[other] = call
         for change in stated:
             change.path = absolute(change.path, self.trail.project)
             self._edit(call_id, change, outcome, at)
 
     def _end(self, call_id: str | None, result: Result, at: int) -> None:
         """End a call, unless it goes on; then what it printed so far is kept."""
-        kept = self.trail.pending.pop(call_id or "", None)
-        if not kept or not call_id:
+        call = _known(self.trail.pending.pop(call_id or "", []))
+        if call is None or not call_id:
             return
-        call = msgspec.convert(kept, Call)
         self._tell(call_id, call, result, at)
         for each in call.continues:
             self._end(each, result, at)
@@ -270,7 +278,7 @@ class _Reading:
             del running[name]
         if result.running:
             running[result.running] = call_id
-            self._keep(call_id, call)
+            self._await(call_id, call)
         else:
             self._conclude(call_id, call, result, at)
 
@@ -325,6 +333,13 @@ class _Reading:
                 trail.branch,
             )
         )
+
+
+def _known(kept: Call | list[Any]) -> Call | None:
+    """A call that waits, in its own shape; None for one that does not matter."""
+    if isinstance(kept, Call):
+        return kept
+    return msgspec.convert(kept, Call) if kept else None
 
 
 def _meta(payload: _Payload, at: int, trail: WorkTrail) -> None:
