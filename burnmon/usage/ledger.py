@@ -518,6 +518,13 @@ class Ledger:
         self._circumstances.clear()
         self._paths.clear()
 
+    def let_go(self) -> None:
+        """Drop all names that are at hand: those of days ago are not asked for again,
+        and the others are read again."""
+        for names in (self._circumstances, self._texts, self._paths):
+            names.clear()
+        self._work.let_go()
+
     def _let_go(self) -> None:
         """Drop names that can be asked for again, once they are many.
 

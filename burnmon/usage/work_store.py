@@ -86,6 +86,10 @@ class WorkStore:
         self._db = db
         self._words = _Words(db)
 
+    def let_go(self) -> None:
+        """Drop the words that are at hand."""
+        self._words.clear()
+
     def behind(
         self, readers: Mapping[str, int], paths: Iterable[str] | None = None
     ) -> list[WorkFile]:
