@@ -73,7 +73,7 @@ from burnmon.usage.schema import (
     refusal,
     transaction,
 )
-from burnmon.usage.work_store import WorkFile, WorkRows, WorkStore, work_rows
+from burnmon.usage.work_store import WorkFile, WorkRows, WorkStore, listed, work_rows
 from burnmon.work import Work
 
 MOST_KEYS = 500_000
@@ -764,13 +764,15 @@ class Ledger:
         """``requests`` one by one, as they are at the first of them: for those who add
         up many and keep none. What is written meanwhile waits for no reader."""
         self._let_go()
-        where, span = during(since, until)
+        where, values = during(since, until)
+        told: list[Any] = list(values)
         if sessions is not None:
-            where += f" AND circumstance IN ({_of_sessions(sessions)})"
+            where += f" AND circumstance IN ({_OF_SESSIONS})"
+            told.append(listed(sessions))
         # By the quarter first: so they lie, and only those of one are sorted at once.
         order = "ORDER BY quarter, at, key"
         rows = self._db.execute(
-            f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", span
+            f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", told
         )
         yield from map(self._request, rows)
 
@@ -874,15 +876,15 @@ class Ledger:
 
     def _name(self, circumstances: Iterable[int]) -> None:
         """Look those circumstances up that are not at hand, all at once."""
-        listed = "(SELECT value FROM json_each(?))"
+        given = "(SELECT value FROM json_each(?))"
         wanted = set(circumstances) - self._circumstances.keys()
         rows = self._db.execute(
-            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {listed}",
+            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {given}",
             (json.dumps(list(wanted)),),
         ).fetchall()
         words = {word for row in rows for word in row[1:]} - self._texts.keys()
         texts = self._db.execute(
-            f"SELECT id, text FROM word WHERE id IN {listed}",
+            f"SELECT id, text FROM word WHERE id IN {given}",
             (json.dumps(list(words)),),
         )
         self._texts.update(texts)
@@ -894,8 +896,8 @@ class Ledger:
         where, span = during(since, None)
         (count,) = self._db.execute(
             f"SELECT count(*) FROM request WHERE counted = 1 AND {where}"
-            f" AND circumstance IN ({_of_sessions([session_id])})",
-            span,
+            f" AND circumstance IN ({_OF_SESSIONS})",
+            (*span, listed([session_id])),
         ).fetchone()
         return int(count)
 
@@ -1099,6 +1101,12 @@ def _portions(
             some, size = [], 0
     if some:
         yield some
+
+
+_OF_SESSIONS = (
+    "SELECT id FROM circumstance WHERE session IN (SELECT value FROM json_each(?))"
+)
+"""SQL of the circumstances of sessions that are ``listed``."""
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:
