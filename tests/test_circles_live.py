@@ -147,6 +147,22 @@ def test_failures_in_a_row(engine: Engine, session: Claude, tmp_path: Path) -> N
     assert event.text.startswith("4 calls in a row failed")
 
 
+def test_names_of_days_ago_are_let_go(engine: Engine, session: Claude) -> None:
+    """Once a day no name of an older session stays at hand, however few there are."""
+    session.run("pytest -x", "1 failed", T)
+    follow(engine, 1)
+    ledger = engine.ledger
+
+    def held() -> list[bool]:
+        names = ledger._texts.values(), ledger.work._words.values()
+        return [bool(ledger._circumstances), *("S1" in each for each in names)]
+
+    engine.keep_young(now(3600))
+    assert held() == [True, True, True]
+    engine.keep_young(now(9 * 86400))
+    assert held() == [False, False, False]
+
+
 def test_sessions_of_long_ago_are_let_go(engine: Engine, session: Claude) -> None:
     """A session that left the horizon leaves what was noticed of it with it."""
     for n in range(4):

@@ -185,6 +185,26 @@ def test_few_names_are_kept_at_hand(
         assert len(kept) <= 2 < len(words)
 
 
+def test_one_statement_looks_up_any_number_of_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statements are kept once they are prepared: one for each number of keys would
+    take megabytes in a process that lasts."""
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        keys = [each.key for each in ledger.requests()]
+        assert ledger._fetch(keys).keys() == set(keys)
+        said = set()
+
+        def rows(where: str, _: object) -> list[Any]:
+            said.add(where)
+            return []
+
+        monkeypatch.setattr(ledger, "_rows", rows)
+        for count in range(1, 40):
+            ledger._fetch(range(count))
+        assert len(said) == 1
+
+
 def test_requests_come_one_by_one(tmp_path: Path) -> None:
     """Who adds up a long past holds none of it: the first is told before the last is
     looked at, and all are in order."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -272,6 +273,9 @@ def test_nobody_is_attached(attached: Attached) -> None:
     """A tmux that nobody looks at shows nothing, and says so."""
     attached.run("detach-client", "-a")
     attached.run("detach-client", "-s", "s")
+    until = time.monotonic() + PATIENCE
+    while attached.run("list-clients") and time.monotonic() < until:
+        time.sleep(0.01)  # it leaves when it has read that it is to leave
     assert show_in_tmux(["hello"], attached.inside) == "nobody is attached"
 
 

@@ -245,6 +245,7 @@ class Engine:
         was_set = now < self._seen_at - SET_BACK
         self._seen_at = now
         if was_set or now - self._loaded_at >= RENEWAL:
+            self.ledger.let_go()
             self.renew(now)
 
     def _follow(self, agent: str, account: str, trail: Trail) -> None:

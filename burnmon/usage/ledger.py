@@ -73,7 +73,7 @@ from burnmon.usage.schema import (
     refusal,
     transaction,
 )
-from burnmon.usage.work_store import WorkFile, WorkRows, WorkStore, work_rows
+from burnmon.usage.work_store import WorkFile, WorkRows, WorkStore, listed, work_rows
 from burnmon.work import Work
 
 MOST_KEYS = 500_000
@@ -518,6 +518,13 @@ class Ledger:
         self._circumstances.clear()
         self._paths.clear()
 
+    def let_go(self) -> None:
+        """Drop all names that are at hand: those of days ago are not asked for again,
+        and the others are read again."""
+        for names in (self._circumstances, self._texts, self._paths):
+            names.clear()
+        self._work.let_go()
+
     def _let_go(self) -> None:
         """Drop names that can be asked for again, once they are many.
 
@@ -626,10 +633,11 @@ class Ledger:
         if wanted:
             self._index_keys()
         found: dict[int, Row] = {}
+        # One statement for any number of keys: each that was ever prepared is kept, and
+        # one of a thousand places takes a third of a megabyte.
         for start in range(0, len(wanted), 20000):
-            part = wanted[start : start + 20000]
-            marks = ",".join("?" * len(part))
-            for row in self._rows(f"key IN ({marks})", part):
+            part = json.dumps(wanted[start : start + 20000])
+            for row in self._rows("key IN (SELECT value FROM json_each(?))", (part,)):
                 found[row[0]] = row
         return found
 
@@ -756,13 +764,15 @@ class Ledger:
         """``requests`` one by one, as they are at the first of them: for those who add
         up many and keep none. What is written meanwhile waits for no reader."""
         self._let_go()
-        where, span = during(since, until)
+        where, values = during(since, until)
+        told: list[Any] = list(values)
         if sessions is not None:
-            where += f" AND circumstance IN ({_of_sessions(sessions)})"
+            where += f" AND circumstance IN ({_OF_SESSIONS})"
+            told.append(listed(sessions))
         # By the quarter first: so they lie, and only those of one are sorted at once.
         order = "ORDER BY quarter, at, key"
         rows = self._db.execute(
-            f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", span
+            f"SELECT {_ROW} FROM request WHERE counted = 1 AND {where} {order}", told
         )
         yield from map(self._request, rows)
 
@@ -866,15 +876,15 @@ class Ledger:
 
     def _name(self, circumstances: Iterable[int]) -> None:
         """Look those circumstances up that are not at hand, all at once."""
-        listed = "(SELECT value FROM json_each(?))"
+        given = "(SELECT value FROM json_each(?))"
         wanted = set(circumstances) - self._circumstances.keys()
         rows = self._db.execute(
-            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {listed}",
+            f"SELECT id, {_CIRCUMSTANCE} FROM circumstance WHERE id IN {given}",
             (json.dumps(list(wanted)),),
         ).fetchall()
         words = {word for row in rows for word in row[1:]} - self._texts.keys()
         texts = self._db.execute(
-            f"SELECT id, text FROM word WHERE id IN {listed}",
+            f"SELECT id, text FROM word WHERE id IN {given}",
             (json.dumps(list(words)),),
         )
         self._texts.update(texts)
@@ -886,8 +896,8 @@ class Ledger:
         where, span = during(since, None)
         (count,) = self._db.execute(
             f"SELECT count(*) FROM request WHERE counted = 1 AND {where}"
-            f" AND circumstance IN ({_of_sessions([session_id])})",
-            span,
+            f" AND circumstance IN ({_OF_SESSIONS})",
+            (*span, listed([session_id])),
         ).fetchone()
         return int(count)
 
@@ -1091,6 +1101,12 @@ def _portions(
             some, size = [], 0
     if some:
         yield some
+
+
+_OF_SESSIONS = (
+    "SELECT id FROM circumstance WHERE session IN (SELECT value FROM json_each(?))"
+)
+"""SQL of the circumstances of sessions that are ``listed``."""
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:

@@ -86,6 +86,10 @@ class WorkStore:
         self._db = db
         self._words = _Words(db)
 
+    def let_go(self) -> None:
+        """Drop the words that are at hand."""
+        self._words.clear()
+
     def behind(
         self, readers: Mapping[str, int], paths: Iterable[str] | None = None
     ) -> list[WorkFile]:
@@ -162,11 +166,12 @@ class WorkStore:
         sessions: Iterable[str] | None = None,
     ) -> list[Edit]:
         """Edits in a span, oldest first; of some sessions only, if named."""
+        among, told = _among(sessions)
         rows = self._db.execute(
             "SELECT key, at, outcome, tool, path, lines_added, lines_removed, added,"
             " removed, session, subagent, project, branch FROM edit"
-            f" WHERE at >= ? AND at < ?{_among(sessions)} ORDER BY at, key",
-            bounds(since, until),
+            f" WHERE at >= ? AND at < ?{among} ORDER BY at, key",
+            (*bounds(since, until), *told),
         )
         text = self._words.__getitem__
         return [
@@ -213,10 +218,11 @@ class WorkStore:
 
     def edited_at(self, since: datetime, session_id: str) -> list[int]:
         """When edits of one session were carried out, epoch ms and in order."""
+        among, told = _among([session_id])
         rows = self._db.execute(
-            f"SELECT at FROM edit WHERE at >= ?{_among([session_id])}"
+            f"SELECT at FROM edit WHERE at >= ?{among}"
             f" AND outcome = {_OUTCOMES.index('accepted')} ORDER BY at",
-            bounds(since, None)[:1],
+            (*bounds(since, None)[:1], *told),
         ).fetchall()
         return [row[0] for row in rows]
 
@@ -227,11 +233,12 @@ class WorkStore:
         sessions: Iterable[str] | None = None,
     ) -> list[ToolCall]:
         """Tool calls made in a span, oldest first; of some sessions only, if named."""
+        among, told = _among(sessions)
         rows = self._db.execute(
             "SELECT key, at, took, tool, target, what, outcome, session, subagent"
             " FROM tool_call"
-            f" WHERE at >= ? AND at < ?{_among(sessions)} ORDER BY at, key",
-            bounds(since, until),
+            f" WHERE at >= ? AND at < ?{among} ORDER BY at, key",
+            (*bounds(since, until), *told),
         ).fetchall()
         text = self._words.__getitem__
         return [
@@ -250,11 +257,18 @@ class WorkStore:
         ]
 
 
-def _among(sessions: Iterable[str] | None) -> str:
-    """SQL that leaves out all sessions but some; nothing where all are asked for."""
+def _among(sessions: Iterable[str] | None) -> tuple[str, tuple[str, ...]]:
+    """SQL that leaves out all sessions but some, and its values; nothing where all are
+    asked for."""
     if sessions is None:
-        return ""
-    return f" AND session IN ({','.join(str(number(each)) for each in sessions)})"
+        return "", ()
+    return " AND session IN (SELECT value FROM json_each(?))", (listed(sessions),)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Numbers of names, as one value of a statement: prepared ones are kept, and one
+    for each list of names would be many."""
+    return json.dumps([number(each) for each in names])
 
 
 MOST_WORDS = 8192
