@@ -6,7 +6,6 @@ and the one thing that would make it known.
 
 from __future__ import annotations
 
-import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,17 +20,23 @@ from burnmon.cli.estimates import budgets, with_estimates
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
-from burnmon.live.session_rows import SHOWN
-from burnmon.live.snapshot import LimitRow
+from burnmon.live.snapshot import SHOWN, LimitRow
 from burnmon.live.status import window_fields
-from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY
 from burnmon.records import BUDGET, Credits, Exchange, Forecast, Headroom, Window
 from burnmon.usage import pricing
 from burnmon.usage.credits import known_credits
 from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import HORIZON, estimated_window, foreseen, stated
+from burnmon.usage.limits import (
+    FORGOTTEN,
+    GUESSED_FROM,
+    HORIZON,
+    REMEDY,
+    estimated_window,
+    foreseen,
+    stated,
+)
 from burnmon.usage.stretches import stretches
 
 LASTING = ("statusline", "usage endpoint")
@@ -63,6 +68,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.json:
         print_document(now, document(found))
         return cli.OK
+    import shutil  # JSON needs none of it
+
     width = shutil.get_terminal_size().columns
     for words in lines(found, now, settings.zone):
         for line in wrapped(words, width, " " * 6):

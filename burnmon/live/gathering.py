@@ -7,7 +7,6 @@ was told of a file's session by the ledger holds here too.
 from __future__ import annotations
 
 import marshal
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -114,12 +113,16 @@ def _gather_ahead(
 
 
 def _packed(files: list[WorkFile]) -> bytes:
+    import pickle  # for those who share their work
+
     read = [rows for file in files for rows in _read_work(file)]
     few = pickle.dumps([[*map(tuple, rows.marks)] for rows in read])
     return marshal.dumps(([rows[:-1] for rows in read], few))
 
 
 def _unpacked(packed: bytes) -> list[WorkRows]:
+    import pickle  # likewise
+
     files, few = marshal.loads(packed)
     return [
         WorkRows._make((*rows, [*map(Mark._make, marks)]))
