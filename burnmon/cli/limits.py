@@ -29,6 +29,7 @@ from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.limits import (
+    FIVE_HOURS,
     FORGOTTEN,
     GUESSED_FROM,
     HORIZON,
@@ -123,8 +124,13 @@ def ask(
 
 
 def _five_hours_until(ledger: Ledger, now: datetime) -> datetime | None:
-    made = ledger.instants("claude", now - GUESSED_FROM, now)
-    estimate = estimated_window(made, now)
+    # No other request begins a window.
+    starts: list[datetime] = []
+    since = now - GUESSED_FROM
+    while (first := ledger.first_at("claude", since, now)) is not None:
+        starts.append(first)
+        since = first + FIVE_HOURS
+    estimate = estimated_window(starts, now)
     return None if estimate is None else estimate[1]
 
 
