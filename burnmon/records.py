@@ -7,6 +7,7 @@ where a price is unknown. Nothing here reads a clock, a file or a setting.
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
@@ -313,7 +314,8 @@ class Alive(Struct, frozen=True):
 class Sighting(NamedTuple):
     """One recorded copy of a request, before copies are joined.
 
-    A plain tuple because a scan makes one per line. Instants are epoch milliseconds.
+    A plain tuple because a scan makes one per line; numbers first, then words, which
+    most copies have in common with the one before. Instants are epoch milliseconds.
     """
 
     key: int
@@ -321,9 +323,6 @@ class Sighting(NamedTuple):
     at: int
     standing: int
     """How the copy counts: COUNTED, REPLAYED or EXTRA."""
-    origin: str
-    """Session a REPLAYED copy came from; empty otherwise."""
-    model: str
     input: int
     output: int
     cache_read: int
@@ -332,8 +331,9 @@ class Sighting(NamedTuple):
     web_searches: int
     thinking: int
     """Of the output, tokens of reasoning; negative where the agent does not tell."""
-    final: bool
-    """The agent had seen the end of the answer when it wrote this copy."""
+    final: int
+    """1 if the agent had seen the end of the answer when it wrote this copy."""
+    model: str
     speed: str
     region: str
     session_id: str
@@ -342,6 +342,8 @@ class Sighting(NamedTuple):
     branch: str
     version: str
     """Version of the agent that wrote the line."""
+    origin: str
+    """Session a REPLAYED copy came from; empty otherwise."""
 
 
 COUNTED = 0
@@ -415,8 +417,10 @@ def hashed(text: str) -> int:
     """The identity of parts that are joined already, by the separator U+001F."""
     hasher = _BEGUN()
     hasher.update(text.encode("utf-8", "surrogatepass"))
-    return int.from_bytes(hasher.digest(), "big", signed=True)
+    number: int = _SIGNED(hasher.digest())[0]
+    return number
 
 
 _BEGUN = blake2b(digest_size=8).copy
 """A fresh hasher; to make one anew takes longer than to hash a line."""
+_SIGNED = struct.Struct(">q").unpack

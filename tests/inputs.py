@@ -259,7 +259,7 @@ class _Sessions:
 def check_facts(facts: Facts) -> None:
     """No count, share or instant that cannot be true leaves a reader."""
     for each in facts.sightings:
-        assert 0 <= min(each[5:11]) <= max(each[5:11]) <= MAX_TOKENS, each
+        assert 0 <= min(each[3:9]) <= max(each[3:9]) <= MAX_TOKENS, each
         assert 0 <= each.at < 32503680000000, each
     for reading in facts.readings:
         assert 0 <= reading.used <= 1, reading

@@ -67,21 +67,20 @@ _words = st.one_of(
 
 def plain(key: int, at: int, tokens: Sequence[int]) -> Sighting:
     """One recorded request of the usual circumstances."""
-    model, *words = _usual
-    cells = (key, at, COUNTED, "", model, *tokens, 0, -1, True, *words)
-    return Sighting._make(cells)
+    return Sighting._make((key, at, COUNTED, *tokens, 0, -1, 1, *_usual, ""))
 
 
 copies = st.builds(
-    lambda key, before, standing, tokens, rest, words: Sighting(
-        key,
-        round(NOW.timestamp() * 1000) - before,
-        standing,
-        ORIGIN if standing == REPLAYED else "",
-        words[0],
-        *tokens,
-        *rest,
-        *words[1:],
+    lambda key, before, standing, tokens, rest, words: Sighting._make(
+        (
+            key,
+            round(NOW.timestamp() * 1000) - before,
+            standing,
+            *tokens,
+            *rest,
+            *words,
+            ORIGIN if standing == REPLAYED else "",
+        )
     ),
     st.integers(0, 12).map(lambda key: number(f"request {key}")),
     _before,
@@ -90,7 +89,7 @@ copies = st.builds(
         st.tuples(*[st.integers(0, 40)] * 5),
         st.sampled_from([(10, 3, 10, 10, 10), (10, 3, 11, 10, 10), (0, 9, 0, 0, 0)]),
     ),
-    st.tuples(st.integers(0, 2), st.integers(-1, 3), st.booleans()),
+    st.tuples(st.integers(0, 2), st.integers(-1, 3), st.integers(0, 1)),
     _words,
 )
 """Copies of few requests within the hour before ``NOW``."""

@@ -319,6 +319,8 @@ def fail(
         capture_output=True,
         text=True,
         check=False,
+        # A shell that runs tests behind itself would have children ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -577,6 +577,13 @@ def test_ledger_that_is_cut_off_in_use(tmp_path: Path) -> None:
     assert subprocess.run(words, check=False).returncode == 0
 
 
+def test_who_lasts_keeps_few_pages(tmp_path: Path) -> None:
+    """A live view keeps no megabytes of a ledger's pages, whatever it has read."""
+    with Ledger(tmp_path / "ledger.db").lasts() as ledger:
+        size = ledger._db.execute("PRAGMA cache_size").fetchone()[0]
+        assert -4096 <= size < 0
+
+
 def test_mistake_is_no_damage(tmp_path: Path) -> None:
     """An error beside a sound ledger stays the error it is."""
     with pytest.raises(TypeError, match="a bug"), Ledger(filled(tmp_path)):

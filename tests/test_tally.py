@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.take import midnight
 from burnmon.live.tally import RECENT, Tally
 from burnmon.records import Request, Usage, identity
@@ -66,7 +68,7 @@ def sums(of: Tally) -> dict[str, object]:
         "sessions": {
             name: (
                 asdict(each.total),
-                filled(each.minutes),
+                list(each.minutes.since(0)),
                 {model: n for model, n in each.models.items() if n},
             )
             for name, each in of.sessions.items()
@@ -236,6 +238,57 @@ def test_held_requests_are_let_go() -> None:
     assert set(made.late) == {1}
 
 
+costs = st.decimals(Decimal(0), Decimal(90), places=12) | st.none()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), costs), max_size=40), st.data())
+def test_minutes_are_exact(
+    found: Sequence[tuple[int, Decimal | None]], data: st.DataObject
+) -> None:
+    """Minutes hold to the last digit what was put in, in any order, and nothing of
+    what was taken out again."""
+    left = data.draw(st.integers(0, len(found)))
+    turns = [*((*each, 1) for each in found), *((*each, -1) for each in found[left:])]
+    made = Minutes()
+    for minute, cost, n in data.draw(st.permutations(turns)):
+        made.add(minute, cost, n)
+    told = {}
+    for minute, picos, priced, unpriced in made.since(3):
+        told[minute] = Decimal(picos) / Decimal(PICOS), priced, unpriced
+    assert list(told) == sorted(told)
+    for minute in range(10):
+        here = [cost for at, cost in found[:left] if at == minute]
+        known = [each for each in here if each is not None]
+        right = sum(known, Decimal(0)), len(known), len(here) - len(known)
+        expected = right if here and minute >= 3 else None
+        assert told.get(minute) == expected
+
+
+def test_absurd_dollars_are_kept() -> None:
+    """Dollars beyond all reason end nothing."""
+    made = Minutes()
+    made.add(1, Decimal(10) ** 40, 1)
+    made.add(1, Decimal(10) ** 40, -1)
+    made.add(1, COST, 1)
+    ((_, picos, priced, _),) = made.since(0)
+    assert (Decimal(picos) / Decimal(PICOS), priced) == (COST, 1)
+
+
+def test_minutes_of_days_ago_take_little_room() -> None:
+    """A minute of a session costs some thirty bytes, not hundreds."""
+    count = 20_000
+    gc.collect()
+    tracemalloc.start()
+    try:
+        made = Minutes()
+        for minute in range(count):
+            made.add(minute, COST, 1)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / count < 60
+
+
 # --- the past, added up by the ledger ------------------------------------------------
 
 
@@ -260,8 +313,9 @@ def test_past_is_the_same_as_one_by_one(
         sightings.absorb(ledger, found)
         requests = ledger.requests(start)
         cuts = tiered.cuts(ledger.models())
-        past = ledger.past(start, end, *cuts)
-    whole, made = Tally(tiered), Tally(tiered)
+        made = Tally(tiered)
+        past = ledger.past(start, end, *cuts, made.put_minutes)
+    whole = Tally(tiered)
     whole.load(requests)
     made.load_past(past)
     assert everything(made) == everything(whole)
@@ -307,7 +361,9 @@ def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None
     ]
     with Ledger(None) as ledger:
         sightings.absorb(ledger, [("claude", told)])
-        past = ledger.past(NOW - RECENT, NOW + RECENT, *tiered.cuts(ledger.models()))
+        span = NOW - RECENT, NOW + RECENT
+        cuts = tiered.cuts(ledger.models())
+        past = ledger.past(*span, *cuts, lambda *_: None)
     assert past.hour_caches == {"S1": NOW + timedelta(milliseconds=1)}
 
 

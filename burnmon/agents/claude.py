@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +26,7 @@ from burnmon.agents.lines import (
     loose,
     moment,
     objects,
+    possible,
 )
 from burnmon.agents.lines import program as program_of
 from burnmon.records import (
@@ -48,29 +49,34 @@ MAX_COST = 10**9
 
 # The first `"type":"` of a line is its own type or that of a content block; an escaped
 # quote cannot match. These carry no usage and need not be decoded. Anything else is.
+_PROGRESS = b'progress"'
+_QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
 _NO_USAGE = (
     b'user"',
+    b'hook_success"',
+    *(_PROGRESS + b',"data":{"type":"' + each for each in _QUIET_PROGRESS),
+    _PROGRESS + b',"data":{"message":{"type":"user"',
     b'tool_result"',
+    b'last-prompt"',
+    b'permission-mode"',
     b"file-history-",
+    b'mode"',
+    b'bridge-session"',
     b'queue-operation"',
+    b'task_reminder"',
     b'bash_progress"',
     b'hook_progress"',
-    b'hook_success"',
-    b'task_reminder"',
-    b'bridge-session"',
-    b'last-prompt"',
     b"api-request",
-    b'permission-mode"',
-    b'mode"',
 )
-_QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
+_ANSWER = b'message"'
+"""How the type of an answer's message goes on, which stands before that of the line."""
 _USER = (b'user"', b'tool_result"')
-_BLOCK = b'"type":"user","message":{"role":"user","content":[{'
+_BLOCK = b'user","message":{"role":"user","content":[{'
 _ANSWERED = (_BLOCK + b'"tool_use_id"', _BLOCK + b'"type":"tool_result"')
 """How nearly all user lines go on from their type, that hold what a tool answered.
 Others are decoded to learn whether the person wrote them: one in seven."""
 _TYPE = b'"type":"'
-GLUED = 16384
+GLUED = 2048
 """How far from its end a line is searched for a request glued behind another object."""
 _USAGE = b'"usage":{'
 _GLUE = b'}{"'
@@ -118,49 +124,50 @@ _ABSENT = msgspec.Raw(b"")
 """A value of any shape that the line does not have."""
 
 
-class _Split(msgspec.Struct):
+# Fields stand in the order in which agents write them: so they are found sooner. What
+# is decoded holds no circles, and is given back sooner where nobody looks for them.
+class _Split(msgspec.Struct, gc=False):
     ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, gc=False):
     thinking_tokens: int | None = None
 
 
-class _Searches(msgspec.Struct):
+class _Searches(msgspec.Struct, gc=False):
     web_search_requests: int | None = None
 
 
-class _Iteration(msgspec.Struct):
+class _Iteration(msgspec.Struct, gc=False):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _Split | None = None
     type: str = ""
     model: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: _Split | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
-    cache_creation: _Split | None = None
-    output_tokens_details: _Details | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
     server_tool_use: _Searches | None = None
+    cache_creation: _Split | None = None
     inference_geo: str | None = None
-    speed: str | None = None
     iterations: list[_Iteration] | None = None
+    speed: str | None = None
+    output_tokens_details: _Details | None = None
 
 
-class _Message(msgspec.Struct):
-    id: str | None = None
+class _Message(msgspec.Struct, gc=False):
     model: str | None = None
-    stop_reason: str | None = None
-    usage: msgspec.Raw = _ABSENT
-    """Decoded where it is not the line before's once more."""
+    id: str | None = None
     content: msgspec.Raw = _ABSENT
+    stop_reason: str | None = None
+    usage: _Usage | None = None
 
 
 class _Inner(msgspec.Struct):
@@ -185,15 +192,16 @@ class _ErrorParams(msgspec.Struct):
     rate_limit_info: _Limits | None = None
 
 
-class _Line(msgspec.Struct):
-    type: str = ""
-    subtype: str | None = None
-    timestamp: str | None = None
-    sessionId: str | None = None
-    cwd: str | None = None
-    gitBranch: str | None = None
-    version: str | None = None
+class _Line(msgspec.Struct, gc=False):
+    isSidechain: bool | None = None
     message: _Message | None = None
+    type: str = ""
+    timestamp: str | None = None
+    cwd: str | None = None
+    sessionId: str | None = None
+    version: str | None = None
+    gitBranch: str | None = None
+    subtype: str | None = None
     data: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
     isApiErrorMessage: bool | None = None
@@ -203,7 +211,6 @@ class _Line(msgspec.Struct):
     customTitle: str | None = None
     totalCostUSD: float | None = None
     isMeta: bool | None = None
-    isSidechain: bool | None = None
     isCompactSummary: bool | None = None
     compactMetadata: msgspec.Raw = _ABSENT
 
@@ -217,8 +224,6 @@ class _Block(msgspec.Struct):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
-_decode_usage = msgspec.json.Decoder(_Usage | None).decode
-_decode_usage_loosely = msgspec.json.Decoder(_Usage | None, strict=False).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
@@ -242,18 +247,18 @@ def trail(path: str) -> Trail:
 
 def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
     """Facts of complete lines, in file order; the trail remembers between calls."""
-    facts = Facts()
-    facts.lines = len(lines)
-    telling: list[_Line | bytes] = []
+    facts = Facts(lines=len(lines))
+    telling: list[bytes | _Line] = []
     told: _Told | None = None
     for line in lines:
-        at = line.find(_TYPE, 0, 1500)
+        at = line.find(_TYPE, 0, 1500) + len(_TYPE)
         if (
-            at >= 0
-            and (line.startswith(_NO_USAGE, at + 8) or _is_quiet_progress(line, at))
+            at >= len(_TYPE)
+            and not line.startswith(_ANSWER, at)
+            and (line.startswith(_NO_USAGE, at) or _is_quiet_progress(line, at))
             and (line.find(_USAGE, -GLUED) < 0 or _GLUE not in line)
         ):
-            if line.startswith(_USER, at + 8):
+            if line.startswith(_USER, at):
                 telling.append(line)
                 if not line.startswith(_ANSWERED, at):
                     _asked(_undamaged(line), trail, facts)
@@ -263,50 +268,43 @@ def read(lines: Sequence[bytes], trail: Trail, account: str) -> Facts:
         # From here on in one place, because it is done for every answer of a history.
         try:
             found = _decode_line(line)
-            message = found.message
-            if message is None:
-                usage = None
-            elif told is not None and message.id == told.id and _repeats(found, told):
-                facts.repeated += told.sightings
-                telling.append(found)
-                continue
-            else:
-                usage = _decode_usage(message.usage) if message.usage else None
         except UNREADABLE:
             told = _take_damaged(line, trail, facts, account, telling)
             continue
-        told = _take(found, usage, trail, facts, account)
+        if told is not None and _repeats(found, told):
+            facts.repeated += told[-1]
+            telling.append(line)
+            continue
+        told = _take(found, trail, facts, account)
         if _tells_turn(found):
-            telling.append(found)
+            telling.append(line)
     _whose_turn(telling, trail)
     return facts
 
 
 def _is_quiet_progress(line: bytes, at: int) -> bool:
     """Whether a progress line, its type found at a place, carries no message."""
-    if not line.startswith(b'progress"', at + 8):
+    if not line.startswith(_PROGRESS, at):
         return False
-    inner = line.find(_TYPE, at + 8, at + 300)
-    return inner >= 0 and line.startswith(_QUIET_PROGRESS, inner + 8)
+    inner = line.find(_TYPE, at, at + 292)
+    return inner >= 0 and line.startswith(_QUIET_PROGRESS, inner + len(_TYPE))
 
 
-class _Told(NamedTuple):
-    """The request that the line before told, for comparison with the next line."""
-
-    id: str
-    line: _Line
-    message: _Message
-    sightings: int
+_Told = tuple[_Line, _Message, int]
+"""The line before, if it told a request that the next line may repeat; its message, and
+how many sightings it made."""
 
 
 def _repeats(line: _Line, told: _Told) -> bool:
     """Whether a line tells the request of the line before once more and nothing else.
 
-    Every second line does; it is counted without decoding its usage again.
+    Every second line does, and is only counted.
     """
-    message, before, same = line.message, told.line, told.message
+    before, same, _ = told
+    message = line.message
     if (
         message is None
+        or message.id != same.id
         or message.usage != same.usage
         or message.stop_reason != same.stop_reason
         or message.model != same.model
@@ -329,24 +327,22 @@ def _take_damaged(
     trail: Trail,
     facts: Facts,
     account: str,
-    telling: list[_Line | bytes],
+    telling: list[bytes | _Line],
 ) -> _Told | None:
     """``_take`` what can be read of a line that does not decode as it stands."""
     told = None
-    for found, usage in _damaged(line, facts):
-        told = _take(found, usage, trail, facts, account)
+    for found in _damaged(line, facts):
+        told = _take(found, trail, facts, account)
         if _tells_turn(found):
             telling.append(found)
     return told
 
 
-def _damaged(line: bytes, facts: Facts) -> Iterator[tuple[_Line, _Usage | None]]:
+def _damaged(line: bytes, facts: Facts) -> Iterator[_Line]:
     """What can be read of a line with glued objects, broken text or loose types."""
     for each in objects(line, facts.skip):
         try:
-            found = _decode_loosely(each)
-            stated = found.message and found.message.usage
-            yield found, _decode_usage_loosely(stated) if stated else None
+            yield _decode_loosely(each)
         except UNREADABLE:
             facts.skip("shape")
 
@@ -374,25 +370,20 @@ def _follow(line: _Line, trail: Trail) -> int | None:
     return at
 
 
-def _take(
-    line: _Line, usage: _Usage | None, trail: Trail, facts: Facts, account: str
-) -> _Told | None:
+def _take(line: _Line, trail: Trail, facts: Facts, account: str) -> _Told | None:
     """Follow a line; the request it told, if the next line may repeat it."""
     at = _follow(line, trail)
     kind, message = line.type, line.message
     if kind == "assistant":
-        # The oldest refusals are told by nothing but who made them.
-        own = message is not None and message.model == SYNTHETIC
-        if message is None or (usage is None and not (own or line.isApiErrorMessage)):
+        if message is None:
             return None
-        sightings = facts.sightings
-        before = len(sightings)
-        _request(message, usage, at, trail.subagent, trail, facts)
-        made = len(sightings) - before
-        if own or line.isApiErrorMessage:
+        # The oldest refusals are told by nothing but who made them.
+        own = message.model == SYNTHETIC or line.isApiErrorMessage
+        made = _request(message, at, trail.subagent, trail, facts)
+        if own:
             _limit_record(line, at, trail, facts, account)
-        elif made and message.id and at is not None and trail.session_id:
-            return _Told(message.id, line, message, made)
+        elif made and trail.session_id:
+            return line, message, made
     elif kind == "progress":
         _progress(line, at, trail, facts)
     elif kind == "system":
@@ -426,7 +417,6 @@ def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
         data = _decode_progress(line.data)
         inner = data.message
         message = inner.message if inner else None
-        usage = _decode_usage(message.usage) if message and message.usage else None
     except UNREADABLE:
         facts.skip("shape")
         return
@@ -435,41 +425,36 @@ def _progress(line: _Line, at: int | None, trail: Trail, facts: Facts) -> None:
     written_at = instant(inner.timestamp)
     subagent = data.agentId or trail.subagent or "agent"
     at = at if written_at is None else written_at
-    _request(message, usage, at, subagent, trail, facts)
+    _request(message, at, subagent, trail, facts)
 
 
 def _request(
-    message: _Message,
-    usage: _Usage | None,
-    at: int | None,
-    subagent: str,
-    trail: Trail,
-    facts: Facts,
-) -> None:
-    if usage is None or message.model == SYNTHETIC:
-        return
-    model, name = message.model, message.id
+    message: _Message, at: int | None, subagent: str, trail: Trail, facts: Facts
+) -> int:
+    """Note the request of a message, if it states one; how many sightings it made."""
+    model, name, usage = message.model, message.id, message.usage
+    if usage is None or model == SYNTHETIC:
+        return 0
     if not model or not name or at is None:
         facts.skip(f"no {'id' if not name else 'time' if model else 'model'}")
-        return
+        return 0
     tokens = _tokens(usage)
     asked = usage.server_tool_use
     searches = (asked and asked.web_search_requests) or 0
     if tokens is None or not 0 <= searches <= MAX_TOKENS:
         facts.skip("impossible count")
-        return
+        return 0
     if trail.first_at is None:
         trail.first_at = at
-    sighting = Sighting(
+    told = (
         hashed(f"claude\x1f{name}"),
         at,
         COUNTED,
-        "",
-        model,
         *tokens,
         searches,
-        _thinking(usage),
-        message.stop_reason is not None,
+        _thinking(usage) if usage.output_tokens_details else -1,
+        0 if message.stop_reason is None else 1,
+        model,
         "" if usage.speed in (None, "standard") else usage.speed or "",
         "us" if usage.inference_geo == "us" else "",
         trail.session_id,
@@ -477,12 +462,17 @@ def _request(
         trail.project,
         trail.branch,
         trail.version,
+        "",
     )
+    # Not by the class, whose own constructor takes twice as long.
+    sighting = tuple.__new__(Sighting, told)
     facts.sightings.append(sighting)
     if not subagent:
         trail.model = model
-    if usage.iterations and (len(usage.iterations) > 1 or not _own(usage.iterations)):
-        _extras(usage.iterations, name, sighting, facts)
+    parts = usage.iterations
+    if parts and (len(parts) > 1 or not _own(parts)):
+        return 1 + _extras(parts, name, sighting, facts)
+    return 1
 
 
 def _own(iterations: list[_Iteration]) -> bool:
@@ -491,8 +481,10 @@ def _own(iterations: list[_Iteration]) -> bool:
 
 def _extras(
     iterations: list[_Iteration], message_id: str, of: Sighting, facts: Facts
-) -> None:
-    """Iterations the top-level usage leaves out: refused, compaction, advisor."""
+) -> int:
+    """Note iterations that the top-level usage leaves out, and how many there are:
+    refused ones, compactions, advisors."""
+    before = len(facts.sightings)
     fell_back = any(each.type == "fallback_message" for each in iterations)
     for number, each in enumerate(iterations):
         outside = each.type in ("compaction", "advisor_message")
@@ -517,6 +509,7 @@ def _extras(
                 thinking=-1,
             )
         )
+    return len(facts.sightings) - before
 
 
 def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None:
@@ -533,14 +526,10 @@ def _tokens(usage: _Usage | _Iteration) -> tuple[int, int, int, int, int] | None
         written = max(written, five + hour)
     fresh, output = usage.input_tokens or 0, usage.output_tokens or 0
     cached, five = usage.cache_read_input_tokens or 0, written - hour
-    possible = (
-        0 <= fresh <= MAX_TOKENS
-        and 0 <= output <= MAX_TOKENS
-        and 0 <= cached <= MAX_TOKENS
-        and 0 <= five <= MAX_TOKENS
-        and 0 <= hour <= MAX_TOKENS
-    )
-    return (fresh, output, cached, five, hour) if possible else None
+    tokens = fresh, output, cached, five, hour
+    # Counts without the bits of large and negative numbers need no second look.
+    large = (fresh | output | cached | five | hour) >> 39
+    return None if large and not possible(*tokens) else tokens
 
 
 def _thinking(usage: _Usage) -> int:
@@ -705,7 +694,8 @@ def _instants(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
 # --- whose turn ----------------------------------------------------------------------
 
 
-_INTERRUPTED = re.compile(rb'(?:^|"text":\s*|"content":\s*)"\[Request interrupted')
+_STOPPED = b'"[Request interrupted'
+_INTERRUPTED = re.compile(rb'(?:^|"text":\s*|"content":\s*)' + re.escape(_STOPPED))
 """What the agent wrote as prompt or result when the person stopped it."""
 
 
@@ -718,7 +708,7 @@ def _tells_turn(line: _Line) -> bool:
     return line.type == "assistant" and line.message is not None
 
 
-def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
+def _whose_turn(telling: list[bytes | _Line], trail: Trail) -> None:
     """Remember who moves next, from the newest lines of a stretch that tell it.
 
     Reading the stretch in pieces must lead to the same: the newest line tells the turn,
@@ -726,7 +716,7 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
     """
     lacking = {"turn", "last_at", "doing"}
     for each in reversed(telling):
-        if isinstance(each, bytes) and lacking == {"doing"}:
+        if isinstance(each, bytes) and lacking == {"doing"} and _is_user(each):
             continue
         line = _undamaged(each) if isinstance(each, bytes) else each
         if line is None or not _tells_turn(line):
@@ -742,11 +732,16 @@ def _whose_turn(telling: list[_Line | bytes], trail: Trail) -> None:
             return
 
 
+def _is_user(line: bytes) -> bool:
+    at = line.find(_TYPE, 0, 1500) + len(_TYPE)
+    return at >= len(_TYPE) and line.startswith(_USER, at)
+
+
 def _undamaged(line: bytes) -> _Line | None:
     try:
         return _decode_line(line)
     except UNREADABLE:
-        return next((found for found, _ in _damaged(line, Facts())), None)
+        return next(_damaged(line, Facts()), None)
 
 
 def _moves(line: _Line) -> dict[str, str]:
@@ -755,7 +750,9 @@ def _moves(line: _Line) -> dict[str, str]:
         return _answered(line.message)
     if line.type == "user":
         said = bytes(line.message.content) if line.message else b""
-        return {"turn": "person" if _INTERRUPTED.search(said) else "agent"}
+        # What a tool answered is long, and the pattern looks at every letter of it.
+        stopped = _STOPPED in said and _INTERRUPTED.search(said)
+        return {"turn": "person" if stopped else "agent"}
     return {"turn": "person", "doing": ""}
 
 

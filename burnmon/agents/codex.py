@@ -489,8 +489,6 @@ def _request(
         key,
         at,
         REPLAYED if replayed else COUNTED,
-        memory.get("origin", "") if replayed else "",
-        trail.model,
         fresh if fresh > 0 else 0,
         output,
         cached,
@@ -498,7 +496,8 @@ def _request(
         0,
         0,
         thinking if 0 <= thinking <= output else -1,
-        True,
+        1,
+        trail.model,
         tier if tier in DEARER else "",
         "",
         trail.session_id,
@@ -506,6 +505,7 @@ def _request(
         trail.project,
         trail.branch,
         trail.version,
+        memory.get("origin", "") if replayed else "",
     )
     # Not by the class, whose own constructor takes twice as long.
     facts.sightings.append(tuple.__new__(Sighting, sighting))

@@ -24,6 +24,7 @@ MAX_TOKENS = 10**12
 _NO_INSTANT = 32503680000000
 """Epoch milliseconds of the year 3000: no session was ever written then."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_parsed = datetime.fromisoformat
 
 
 def instant(stamp: str | None) -> int | None:
@@ -31,18 +32,18 @@ def instant(stamp: str | None) -> int | None:
     if not stamp:
         return None
     try:
-        when = datetime.fromisoformat(stamp)
+        when = _parsed(stamp)
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
         passed = when - _EPOCH
-        # Agents write milliseconds, and whole numbers are quicker than fractions.
-        if passed.microseconds % 1000:
-            ms = round(when.timestamp() * 1000)
-        else:
-            seconds = passed.days * 86400 + passed.seconds
-            ms = seconds * 1000 + passed.microseconds // 1000
     except (ValueError, OverflowError):
         return None
+    # Agents write milliseconds, and whole numbers are quicker than fractions.
+    micro = passed.microseconds
+    if micro % 1000:
+        ms = round(passed.total_seconds() * 1000)
+    else:
+        ms = (passed.days * 86400 + passed.seconds) * 1000 + micro // 1000
     return ms if 0 <= ms < _NO_INSTANT else None
 
 

@@ -21,6 +21,7 @@ from burnmon.errors import LedgerError
 from burnmon.live.headroom import Accounts, learn_from
 from burnmon.live.keeping import open_ledger, unkept
 from burnmon.live.kept import Kept
+from burnmon.live.marks import Marks
 from burnmon.live.registry import alive
 from burnmon.live.snapshot import CommitEvent, Health, Place, Scan, Snapshot
 from burnmon.live.take import Known, midnight, take
@@ -98,7 +99,7 @@ class Engine:
         self._newest_at: datetime | None = None
         """Of their lines."""
         self._stretches: dict[Series, tuple[Stretch, ...]] = {}
-        self._marks: dict[Mark, None] = {}
+        self._marks = Marks()
         self._stated: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], tuple[str, str, Trail]] = {}
         self._alive: dict[str, Alive] = {}
@@ -159,10 +160,12 @@ class Engine:
         for agent, account, trail in self.ledger.trails(self._since):
             self._follow(agent, account, trail)
         cuts = self.tally.prices.cuts(self.ledger.models())
-        self.tally.load_past(self.ledger.past(self._since, self._late, *cuts))
+        span = self._since, self._late
+        self.tally.load_past(self.ledger.past(*span, *cuts, self.tally.put_minutes))
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
-        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._marks = Marks()
+        self._marks.put(self.ledger.each_mark(self._since), self._sessions)
         self._load_experiences()
         self._learned = self._budgets = None
         self._kept = Kept()
@@ -319,7 +322,7 @@ class Engine:
             self._unread.update(each.path for each in states)
             self._apply(states, changes)
             self._read_limits(readings)
-            self._marks.update(dict.fromkeys(marks))
+            self._marks.put(marks, self._sessions)
         return changed
 
     def _absorbed(
@@ -411,7 +414,7 @@ class Engine:
             self._follow(*each)
         self._load_older({trail.session_id for _, _, trail in told})
         self._read_limits(self.ledger.readings(since))
-        self._marks = dict.fromkeys(self.ledger.marks(self._since))
+        self._marks.put(self.ledger.each_mark(since), self._sessions)
         self._load_experiences()
         return True
 
@@ -511,7 +514,7 @@ class Engine:
             sessions=self._sessions,
             stretches=self._stretches,
             alive=self._alive,
-            marks=tuple(self._marks),
+            marks=self._marks.events,
             health=Health(
                 self._newest_at,
                 self.watching,
@@ -557,12 +560,12 @@ class Engine:
 
     def _what_was_learned(self, now: datetime) -> Learned:
         stated = tuple(self._stretches.values())
-        basis = (self.tally.version, stated, len(self._marks))
+        basis = (self.tally.version, stated, self._marks.version)
         last = self._learned
         every = STALE if last and last[1] == basis else LEARNING
         if last is None or abs(now - last[0]) >= every:
             accounts = Accounts(self.tally, self._sessions, self._since, now)
-            found = learn_from(accounts, self._stretches, self._marks)
+            found = learn_from(accounts, self._stretches, self._marks.prompts())
             last = self._learned = now, basis, found
         return last[2]
 

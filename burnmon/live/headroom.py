@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from burnmon import text
 from burnmon.live.kept import Kept
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.tally import MINUTE, RECENT, SessionTally, Tally
 from burnmon.records import Mark, Request, Session, Window
 from burnmon.usage.exchange import Part, Spending
@@ -53,13 +53,14 @@ class Accounts(Struct, frozen=True):
     def spending(self, since: datetime) -> dict[Owner, Spending]:
         """Spend from an instant on; a minute's counts as made when it began."""
         since = max(since, self.since)
-        parts: dict[Owner, list[Part]] = {}
+        first = int(since.timestamp()) // MINUTE
+        spent: dict[Owner, Minutes] = {}
         for session in self.sessions.values():
-            mine = parts.setdefault(_owner(session), [])
+            mine = spent.setdefault(_owner(session), Minutes())
             sums = self.tally.sessions.get(session.session_id)
             if sums is not None and (session.last_at or since) >= since:
-                mine.extend(_parts(sums, since))
-        return {owner: Spending(since, each) for owner, each in parts.items()}
+                mine.take(sums.minutes, first)
+        return {owner: Spending(since, _parts(each)) for owner, each in spent.items()}
 
     def pace(self, owner: Owner) -> float | None:
         """Dollars per minute lately; None where a price is unknown."""
@@ -75,12 +76,9 @@ def _owner(whose: Window | Session) -> Owner:
     return (whose.agent, whose.account)
 
 
-def _parts(sums: SessionTally, since: datetime) -> Iterator[Part]:
-    first = int(since.timestamp()) // MINUTE
-    for minute, spend in sums.minutes.items():
-        if minute >= first and spend.requests:
-            priced = spend.requests - spend.unpriced
-            yield minute * MINUTE, float(spend.cost), priced, spend.unpriced
+def _parts(spent: Minutes) -> Iterator[Part]:
+    for minute, picos, priced, unpriced in spent.since(0):
+        yield minute * MINUTE, picos / PICOS, priced, unpriced
 
 
 def _minutes() -> float:

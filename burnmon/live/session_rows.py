@@ -17,7 +17,7 @@ from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
 from burnmon.live.kept import Kept
 from burnmon.live.snapshot import SHOWN, Cache, SessionRow
-from burnmon.live.spend import Spend
+from burnmon.live.spend import PICOS, Spend
 from burnmon.live.tally import RECENT, SessionTally, Tally
 from burnmon.records import Alive, Request, Session, SessionState, Window
 
@@ -296,10 +296,9 @@ def _spark(sums: SessionTally, now: datetime) -> tuple[float, ...]:
     last = int(now.timestamp()) // 60
     first = last - step * SPARK_LENGTH + 1
     buckets = [0.0] * SPARK_LENGTH
-    for place in range(step * SPARK_LENGTH):
-        spend = sums.minutes.get(first + place)
-        if spend is not None:
-            buckets[place // step] += float(spend.cost)
+    for minute, picos, _, _ in sums.minutes.since(first):
+        if minute <= last:
+            buckets[(minute - first) // step] += picos / PICOS
     return tuple(buckets)
 
 

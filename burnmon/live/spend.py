@@ -6,7 +6,9 @@ comes and taken out when it leaves, so that a busy span costs no more than a qui
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -63,6 +65,92 @@ class Spend(Struct):
     def dollars(self) -> Decimal | None:
         """The cost, or None when nothing of it is priced."""
         return None if self.unpriced and self.unpriced == self.requests else self.cost
+
+
+class Minutes:
+    """What was spent in each of many minutes, in a twentieth of the room of sums.
+
+    Dollars are kept as whole picodollars. As long as a minute comes to less than 9,000
+    dollars they add up exactly, in whatever order, and what is taken out leaves nothing
+    behind; beyond that the last digits are not exact.
+    """
+
+    __slots__ = ("_at", "_picos", "_requests", "_unpriced")
+
+    def __init__(self) -> None:
+        self._at = array("q")
+        """Epoch minutes with a request, the oldest first."""
+        self._picos = array("d")
+        self._requests = array("q")
+        self._unpriced = array("q")
+
+    def add(self, minute: int, cost: Decimal | None, n: int) -> None:
+        """Put a request in (``n`` = 1) or take it out (−1)."""
+        place = self._place(minute)
+        self._requests[place] += n
+        if cost is None:
+            self._unpriced[place] += n
+        else:
+            self._picos[place] += n * _picos(cost)
+
+    def put(self, minute: int, spend: Spend) -> None:
+        """Add what requests of a minute came to."""
+        place = self._place(minute)
+        self._picos[place] += _picos(spend.cost)
+        self._requests[place] += spend.requests
+        self._unpriced[place] += spend.unpriced
+
+    def take(self, other: Minutes, since: int) -> None:
+        """Add what others came to, from a minute on."""
+        place = 0
+        for minute, picos, requests, unpriced in other._from(since):
+            # They come in order, so that it is never looked for further back.
+            place = bisect_left(self._at, minute, place)
+            if place == len(self._at) or self._at[place] != minute:
+                self._begin(place, minute)
+            self._picos[place] += picos
+            self._requests[place] += requests
+            self._unpriced[place] += unpriced
+
+    def _place(self, minute: int) -> int:
+        """Where a minute is; it is begun if it is not there yet."""
+        place = len(self._at)
+        if place and self._at[-1] >= minute:
+            place = bisect_left(self._at, minute)
+            if self._at[place] == minute:
+                return place
+        self._begin(place, minute)
+        return place
+
+    def _begin(self, place: int, minute: int) -> None:
+        self._at.insert(place, minute)
+        self._picos.insert(place, 0.0)
+        self._requests.insert(place, 0)
+        self._unpriced.insert(place, 0)
+
+    def _from(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
+        first = bisect_left(self._at, minute)
+        columns = (self._at, self._picos, self._requests, self._unpriced)
+        return zip(*(each[first:] for each in columns), strict=True)
+
+    def numbers(self, since: int) -> Sequence[int]:
+        """The minutes from one on in which a request was ever put, in order."""
+        return self._at[bisect_left(self._at, since) :]
+
+    def since(self, minute: int) -> Iterator[tuple[int, float, int, int]]:
+        """Each minute from one on in which there was a request: its number, what it
+        came to in picodollars, and its requests with a price and without one."""
+        for at, picos, requests, unpriced in self._from(minute):
+            if requests:
+                yield at, picos, requests - unpriced, unpriced
+
+
+PICOS = 1e12
+"""Picodollars in a dollar."""
+
+
+def _picos(cost: Decimal) -> int:
+    return round(float(cost) * PICOS)
 
 
 class Lately:

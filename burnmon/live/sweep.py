@@ -409,19 +409,27 @@ class SessionStream:
 
     def lines(self, offset: int) -> Iterator[tuple[list[bytes], int]]:
         """Blocks of complete lines, each with the offset behind it."""
-        if os.fstat(self._file).st_size - offset > LONGEST_LINE:
+        if self._size() - offset > LONGEST_LINE:
             yield from self._guarded(offset)
             return
         with self._open() as file:
             file.seek(offset)
+            size = self._size()
             while not self.rest and (lines := file.readlines(BLOCK)):
-                # A writer may end a line meanwhile: its halves are not two lines.
-                ends = bytes(map(_LAST, lines))
-                whole = len(ends) - len(ends.lstrip(b"\n"))
-                self.rest = b"".join(lines[whole : whole + 1])
-                if whole:
-                    offset += sum(map(len, lines[:whole]))
-                    yield lines[:whole], offset
+                end = file.tell()
+                if end >= size or not lines[-1].endswith(b"\n"):
+                    # A writer may end a line meanwhile: its halves are not two lines.
+                    ends = bytes(map(_LAST, lines))
+                    whole = len(ends) - len(ends.lstrip(b"\n"))
+                    self.rest = b"".join(lines[whole : whole + 1])
+                    del lines[whole:]
+                    end = offset + sum(map(len, lines))
+                if lines:
+                    offset = end
+                    yield lines, offset
+
+    def _size(self) -> int:
+        return os.fstat(self._file).st_size
 
     def _open(self) -> BinaryIO:
         # Iterating a buffered file finds lines several times faster than splitting.
@@ -484,6 +492,9 @@ class ZstandardStream(SessionStream):
 
     def read(self, size: int, offset: int) -> bytes:
         return self._bytes[offset : offset + size]
+
+    def _size(self) -> int:
+        return len(self._bytes)
 
     def _open(self) -> BinaryIO:
         return BytesIO(self._bytes)

@@ -33,7 +33,7 @@ from burnmon.live.snapshot import (
     Snapshot,
 )
 from burnmon.live.spend import Spend
-from burnmon.live.tally import RECENT, SessionTally, Tally
+from burnmon.live.tally import RECENT, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
@@ -75,6 +75,7 @@ class Known(Struct, frozen=True):
     alive: Mapping[str, Alive]
     """Session → its line in the agent's registry of running sessions."""
     marks: Sequence[Mark]
+    """Those that may become events."""
     health: Health
     scan: Scan | None
     places: tuple[Place, ...]
@@ -303,13 +304,11 @@ def _missing(
 def _guess(known: Known, tally: Tally, now: datetime) -> str:
     """When the five-hour window probably resets, said as the estimate that it is."""
     first = int((now - GUESSED_FROM).timestamp()) // 60
-    minutes = {
-        minute
-        for session in known.sessions.values()
-        if session.agent == "claude" and (session.last_at or now) >= now - GUESSED_FROM
-        for minute in tally.sessions.get(session.session_id, SessionTally()).minutes
-        if minute >= first
-    }
+    minutes: set[int] = set()
+    for session in known.sessions.values():
+        sums = tally.sessions.get(session.session_id)
+        if session.agent == "claude" and sums is not None:
+            minutes.update(sums.minutes.numbers(first))
     starts = (datetime.fromtimestamp(minute * 60, UTC) for minute in minutes)
     window = estimated_window(starts, now)
     if window is None:
@@ -356,7 +355,7 @@ def _compared(usual: Usual | None, tally: Tally, now: datetime) -> Compared | No
 
 # --- events --------------------------------------------------------------------------
 
-_MARKS = {
+TOLD_MARKS = {
     "compacted": ("note", "context compacted"),
     "limit": ("alarm", "refused: limit reached"),
     "refused": ("warning", "answer refused, another model took over"),
@@ -368,7 +367,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
     events = [
         _marked(mark, known)
         for mark in known.marks
-        if since <= mark.at <= now and mark.kind in _MARKS
+        if since <= mark.at <= now and mark.kind in TOLD_MARKS
     ]
     events += [
         Event(
@@ -422,7 +421,7 @@ def _circling(circle: Repetition, session: Session | None) -> Event:
 
 
 def _marked(mark: Mark, known: Known) -> Event:
-    level, words = _MARKS[mark.kind]
+    level, words = TOLD_MARKS[mark.kind]
     session = known.sessions.get(mark.session_id)
     if mark.kind == "compacted" and mark.detail.isdigit():
         words = f"{words} at {text.tokens(int(mark.detail))} tokens"

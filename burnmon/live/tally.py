@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from burnmon.live.snapshot import Norm
-from burnmon.live.spend import Lately, Spend
+from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request, Terms, Usage
 from burnmon.usage.adding import Minute
-from burnmon.usage.copies import CIRCUMSTANCE, Circumstance
+from burnmon.usage.copies import Circumstance
 from burnmon.usage.ledger import Change, Past, Sum
 from burnmon.usage.pricing import PriceTable, Rate
 
-SESSION = CIRCUMSTANCE.index("session")
 MINUTE = 60
 MOST_LATE = 4096
 """Requests kept for comparison before old ones are looked for."""
@@ -42,8 +43,8 @@ class SessionTally(Struct):
     """One session's sums."""
 
     total: Spend = field(default_factory=Spend)
-    minutes: dict[int, Spend] = field(default_factory=dict)
-    """Epoch minute → what was spent in it."""
+    minutes: Minutes = field(default_factory=Minutes)
+    """What was spent in each minute."""
     newest: Request | None = None
     """Newest request of the session itself: its context and its cache."""
     hour_cache_at: datetime | None = None
@@ -87,21 +88,7 @@ class Tally:
             self._put(request, 1)
 
     def load_past(self, past: Past) -> None:
-        """Take requests that were counted before, most of them added up by minute.
-
-        The same as to take them one by one, and several times as fast.
-        """
-        minutes: dict[str, dict[int, Spend]] = {}
-        for of, told in past.minutes:
-            self._put_minutes(of, told, minutes.setdefault(of[SESSION], {}))
-        # From the bottom up: each minute of each session is added thrice, not each sum.
-        for session_id, spends in minutes.items():
-            session = self.sessions[session_id]
-            for minute, spend in spends.items():
-                session.total.merge(spend)
-                _merge(self.minutes, minute, spend)
-                _merge(self.hours, minute // 60, spend)
-                _merge(session.minutes, minute, spend)
+        """Take what is left of the past when ``put_minutes`` took its minutes."""
         self._newest_minute = max(self.minutes, default=0)
         self._whole = None
         for request in past.newest:
@@ -110,25 +97,29 @@ class Tally:
             self.sessions[session_id].hour_cache_at = at
         self.load(past.requests)
 
-    def _put_minutes(
-        self, of: Circumstance, told: Sequence[Minute], minutes: dict[int, Spend]
-    ) -> None:
-        """Take sums of one circumstance; those by minute go into ``minutes``."""
+    def put_minutes(self, of: Circumstance, told: Sequence[Minute]) -> None:
+        """Take sums of one circumstance and of minutes that were counted before.
+
+        The same as to take their requests one by one, and several times as fast.
+        """
         agent, model, speed, region, session_id, subagent, project = of[:7]
         terms = Terms(speed, region)
         quarters = self.projects.setdefault(project, {})
+        self.version += 1
+        session = self.sessions.setdefault(session_id, SessionTally())
+        session.version = self.version
         requests = unpriced = 0
         for each in told:
             at = _instant(each.last_at)
             rate = self.prices.rate(model, at, each.prompt, terms)
             spend = _spend(each, rate)
-            _merge(minutes, each.minute, spend)
+            session.minutes.put(each.minute, spend)
+            session.total.merge(spend)
+            _merge(self.minutes, each.minute, spend)
+            _merge(self.hours, each.minute // 60, spend)
             _merge(quarters, each.minute // 15, spend)
             requests += each.requests
             unpriced += spend.unpriced
-        self.version += 1
-        session = self.sessions.setdefault(session_id, SessionTally())
-        session.version = self.version
         for models in (session.models, self.models.setdefault(agent, {})):
             models[model] = models.get(model, 0) + requests
         if unpriced:
@@ -200,13 +191,13 @@ class Tally:
         minute = int(request.at.timestamp()) // MINUTE
         session = self.sessions.setdefault(request.session_id, SessionTally())
         session.version = self.version
+        session.minutes.add(minute, cost, n)
         if minute > self._newest_minute:
             self._newest_minute = minute
         if self._whole is not None and minute >= self._whole[0]:
             self._whole[1].add(request.usage, cost, request.incomplete, n)
         for spend in (
             session.total,
-            session.minutes.setdefault(minute, Spend()),
             self.minutes.setdefault(minute, Spend()),
             self.hours.setdefault(minute // 60, Spend()),
             self.projects.setdefault(request.project, {}).setdefault(
@@ -302,16 +293,19 @@ class Tally:
     def _busy(self, span: int) -> Norm | None:
         first = span - int(USUAL_FROM.total_seconds()) // _SPAN
         last = span - int(USUAL_UNTIL.total_seconds()) // _SPAN
-        together = _active(self.minutes, first, last)
+        together: dict[int, Decimal] = {}
+        for minute, spend in self.minutes.items():
+            place = minute * MINUTE // _SPAN
+            if first <= place < last and spend.cost > 0:
+                together[place] = together.get(place, Decimal(0)) + spend.cost
         days = {each * _SPAN // 86400 for each in together}
         if len(together) < ENOUGH_SPANS or len(days) < ENOUGH_DAYS:
             return None
-        sessions = [
-            cost
-            for each in self.sessions.values()
-            for cost in _active(each.minutes, first, last).values()
-        ]
-        return Norm(_busy_pace(together.values()), _busy_pace(sessions))
+        sessions = chain.from_iterable(
+            _active(each.minutes, first, last) for each in self.sessions.values()
+        )
+        busy = Decimal(_busy(sessions)) / Decimal(PICOS)
+        return Norm(_pace(_busy(together.values())), _pace(busy))
 
 
 def _spend(of: Minute, rate: Rate | None) -> Spend:
@@ -339,20 +333,28 @@ def _instant(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
+_Cost = TypeVar("_Cost", float, Decimal)
 _SPAN = int(RECENT.total_seconds())
 
 
-def _active(minutes: Mapping[int, Spend], first: int, last: int) -> dict[int, Decimal]:
-    """Dollars by span, from one on until before another, where there were any."""
-    spans: dict[int, Decimal] = {}
-    for minute, spend in minutes.items():
+def _active(minutes: Minutes, first: int, last: int) -> Iterable[float]:
+    """Picodollars of each span, from one on until before another, with any."""
+    spans: dict[int, float] = {}
+    for minute, picos, _, _ in minutes.since(first * _SPAN // MINUTE):
         span = minute * MINUTE // _SPAN
-        if first <= span < last and spend.cost > 0:
-            spans[span] = spans.get(span, Decimal(0)) + spend.cost
-    return spans
+        if span >= last:
+            break
+        if picos > 0:
+            spans[span] = spans.get(span, 0.0) + picos
+    return spans.values()
 
 
-def _busy_pace(costs: Iterable[Decimal]) -> Decimal:
-    """Dollars per minute that nine in ten spans stay below."""
+def _busy(costs: Iterable[_Cost]) -> _Cost:
+    """What nine in ten spans stay below."""
     ordered = sorted(costs)
-    return ordered[int(BUSY * (len(ordered) - 1))] * MINUTE / _SPAN
+    return ordered[int(BUSY * (len(ordered) - 1))]
+
+
+def _pace(cost: Decimal) -> Decimal:
+    """Dollars per minute of what a span came to."""
+    return cost * MINUTE / _SPAN

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import marshal
 import os
-import pickle
 import selectors
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from operator import attrgetter
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
+
+import msgspec
 
 from burnmon.live.sweep import Found, Read, read_file
-from burnmon.records import Facts, LimitReading, Mark, Trail
+from burnmon.records import Facts
 from burnmon.usage.copies import Copies, fold
 from burnmon.usage.ledger import FileState
 
@@ -128,35 +129,16 @@ def _work(
 
 
 def _packed(portion: list[Found]) -> bytes:
-    read: Read = []
-    copies = []
+    files = []
     for found in portion:
-        try:
+        with suppress(OSError, OverflowError, UnicodeError):
             state, facts = read_file(found, None)
-        except OSError:
-            continue
-        first = state.trail.first_at
-        folded = fold(state.agent, found.path, first, facts.sightings)
-        copies.append(tuple(folded))
-        facts.sightings = []
-        read.append((state, facts))
-    # Plain tuples by marshal: pickling them one by one takes as long as reading.
-    stated = [
-        ([*map(_READING, facts.readings)], [*map(tuple, facts.marks)])
-        for _, facts in read
-    ]
-    few = pickle.dumps(stated, pickle.HIGHEST_PROTOCOL)  # because of their instants
-    return marshal.dumps(([_cells(*each) for each in read], few, copies))
-
-
-def _cells(state: FileState, facts: Facts) -> tuple[Any, ...]:
-    return _STATE(state), _TRAIL(state.trail), _COUNTS(facts)
-
-
-_STATE = attrgetter(*(name for name in FileState.__struct_fields__ if name != "trail"))
-_TRAIL = attrgetter(*Trail.__struct_fields__)
-_READING = attrgetter(*LimitReading.__struct_fields__)
-_COUNTS = attrgetter("repeated", "lines", "skipped", "unknown")
+            first = state.trail.first_at
+            copies = fold(state.agent, found.path, first, facts.sightings)
+            facts.sightings = []
+            # What has no place in it, as numbers of any size, is left to the parent.
+            files.append(msgspec.Raw(msgspec.msgpack.encode((state, facts, copies))))
+    return msgspec.msgpack.encode(files)
 
 
 # --- the parent ----------------------------------------------------------------------
@@ -199,15 +181,13 @@ def _in_order(answers: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes
 
 
 def _unpacked(packed: bytes) -> _Portion:
-    files, few, copies = marshal.loads(packed)
-    read = []
-    for (state, trail, counts), (readings, marks) in zip(
-        files, pickle.loads(few), strict=True
-    ):
-        stated = [LimitReading(*each) for each in readings]
-        facts = Facts([], stated, [*map(Mark._make, marks)], *counts)
-        read.append((FileState(*(*state, Trail(*trail))), facts))
-    return read, [Copies._make(each) for each in copies]
+    files = _files().decode(packed)
+    return [each[:2] for each in files], [each[2] for each in files]
+
+
+@cache
+def _files() -> msgspec.msgpack.Decoder[list[tuple[FileState, Facts, Copies]]]:
+    return msgspec.msgpack.Decoder(list[tuple[FileState, Facts, Copies]])
 
 
 def _batches(portions: Iterator[_Portion], size: int) -> Iterator[_Portion]:

@@ -1,5 +1,8 @@
 """Which lines of a change which session wrote: an index of lines, no loop over pairs.
 
+The index is of the lines of those changes that are compared right then, and is let go
+with the answer: one of all lines of a month takes more memory than all else together.
+
 A line of a commit belongs to the latest write of that line to that file before the
 commit was made, unless another change took that write already. What was written after
 the commit was first made and before it was made anew is kept apart: an amendment. A
@@ -9,9 +12,11 @@ link. All instants are epoch milliseconds.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from array import array
+from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -26,6 +31,8 @@ OLDEST = 30 * DAY
 """A write older than this before a commit is not what it holds."""
 LATEST = DAY
 """Nor is one this long after it, even if the commit was made anew later still."""
+PORTION = 20_000
+"""Lines of changes that are looked for at once: some 20 MB."""
 
 _Write = tuple[int, int]
 """Instant and number of an edit."""
@@ -74,6 +81,7 @@ class Matches(Struct, frozen=True):
 class _Case(NamedTuple):
     """One file of a change that is compared."""
 
+    lines: _Lines
     sha: str
     made: int
     until: int
@@ -94,15 +102,10 @@ class Matching:
         whole = sorted((f"{each.rstrip('/')}/" for each in roots), key=len)
         self._roots = tuple(reversed(whole))
         self._same: dict[tuple[str, str], bool] = {}
-        self._adds, self._removes = _Taken(), _Taken()
-        self._commits: dict[str, Commit] = {}
-        self._begin()
-
-    def _begin(self) -> None:
-        self._edits: list[Edit] = []
-        self._wrote: _Index = {}
-        self._took: _Index = {}
-        self._kinds: _Index = {}
+        self._keys = array("q")
+        """Of the edits that were compared."""
+        self._made: dict[str, int] = {}
+        """When each of the changes was made that were compared."""
         self._found: dict[str, Matches] = {}
 
     def matches(
@@ -115,47 +118,40 @@ class Matching:
         """
         written = self._follow_edits(edits)
         made = self._follow_commits(commits)
-        for commit in commits:
-            known = commit.sha in self._found
-            if not known or _made(commit) >= made or _until(commit) >= written:
-                self._found[commit.sha] = self._match(commit)
+        due = [
+            each
+            for each in commits
+            if each.sha not in self._found
+            or _made(each) >= made
+            or _until(each) >= written
+        ]
+        for some in _portions(due):
+            lines = _Lines(some, edits, commits)
+            for commit in some:
+                self._found[commit.sha] = self._match(commit, lines)
         return [self._found[each.sha] for each in commits]
 
     def _follow_edits(self, edits: Sequence[Edit]) -> int:
         """Take what was written; the instant from which something is new."""
-        known = len(self._edits)
-        if any(a.key != b.key for a, b in zip(self._edits, edits, strict=False)):
-            known = len(edits) + 1
-        if known > len(edits):
-            self._begin()
+        keys = array("q", [each.key for each in edits])
+        known = len(self._keys)
+        if self._keys != keys[:known]:
+            self._found = {}
             known = 0
-        for n, edit in enumerate(edits[known:], known):
-            added, removed = set(numbers(edit.added)), set(numbers(edit.removed))
-            _note(self._wrote, base(edit.path), added, (edit.at, n))
-            _note(self._took, base(edit.path), removed, (edit.at, n))
-            _note(self._kinds, _kind(edit.path), added, (edit.at, n))
-        fresh = edits[known:]
-        self._edits.extend(fresh)
-        return fresh[0].at if fresh else 2**62
+        self._keys = keys
+        return edits[known].at if known < len(edits) else 2**62
 
     def _follow_commits(self, commits: Sequence[Commit]) -> int:
         """Take what was committed; the instant from which something is new."""
-        now = {each.sha: each for each in commits}
-        gone = [each for sha, each in self._commits.items() if sha not in now]
-        come = [each for sha, each in now.items() if sha not in self._commits]
-        for commit in gone:
-            self._found.pop(commit.sha, None)
-            self._adds.forget(commit, _added)
-            self._removes.forget(commit, _removed)
-        for commit in come:
-            self._adds.note(commit, _added)
-            self._removes.note(commit, _removed)
-        self._commits = now
-        return min((_made(each) for each in (*gone, *come)), default=2**62)
+        before, self._made = self._made, {each.sha: _made(each) for each in commits}
+        for sha in before.keys() - self._made.keys():
+            self._found.pop(sha, None)
+        other = before.items() ^ self._made.items()
+        return min((made for _, made in other), default=2**62)
 
     # --- comparing -------------------------------------------------------------------
 
-    def _match(self, commit: Commit) -> Matches:
+    def _match(self, commit: Commit, found: _Lines) -> Matches:
         of: dict[str, Match] = defaultdict(Match)
         lines = 0
         made, until = _made(commit), _until(commit)
@@ -163,18 +159,18 @@ class Matching:
             added, removed = set(numbers(patch.added)), set(numbers(patch.removed))
             lines += len(added) + len(removed)
             paths = (patch.path, patch.old_path) if patch.old_path else (patch.path,)
-            case = _Case(commit.sha, made, until, patch, place, paths, of)
+            case = _Case(found, commit.sha, made, until, patch, place, paths, of)
             self._match_added(added, case)
             self._match_removed(removed, case)
         return Matches(dict(of), lines)
 
     def _match_added(self, added: Iterable[int], case: _Case) -> None:
-        parts = _parts(self._wrote, case.paths)
-        kinds = self._kinds.get(_kind(case.patch.path), {})
+        parts = _parts(case.lines.wrote, case.paths)
+        kinds = case.lines.kinds.get(_kind(case.patch.path), {})
         if not parts and not kinds:
             return
         for fp in added:
-            found = self._latest(parts, fp, case.made + SLACK)
+            found = self._latest(parts, fp, case, case.made + SLACK)
             if found is not None and found[0] >= case.made - OLDEST:
                 self._wrote_it(fp, found, case)
             elif (later := self._later(parts, fp, case)) is not None:
@@ -183,12 +179,13 @@ class Matching:
                 self._elsewhere(fp, kinds[fp], case)
 
     def _wrote_it(self, fp: int, write: _Write, case: _Case) -> None:
-        if self._adds.taken(case.patch.path, fp, case.sha, write[0], case.made):
+        adds = case.lines.adds
+        if adds.taken(case.patch.path, fp, case.sha, write[0], case.made):
             return
         match = self._of(write, case)
         match.added += 1
-        match.weight += self._adds.weight(fp, case.made)
-        match.unique += self._adds.rare(fp, case.made)
+        match.weight += adds.weight(fp, case.made)
+        match.unique += adds.rare(fp, case.made)
         match.last_at = max(match.last_at, write[0])
         match.lines.add((case.place, fp))
 
@@ -196,15 +193,16 @@ class Matching:
         """The latest write between the commit and its making anew."""
         if case.until <= case.made + SLACK:
             return None
-        found = self._latest(parts, fp, case.until)
+        found = self._latest(parts, fp, case, case.until)
         return found if found is not None and found[0] > case.made + SLACK else None
 
     def _amended(self, fp: int, write: _Write, case: _Case) -> None:
-        if self._adds.taken(case.patch.path, fp, case.sha, write[0], case.until):
+        adds = case.lines.adds
+        if adds.taken(case.patch.path, fp, case.sha, write[0], case.until):
             return
         match = self._of(write, case)
         match.later += 1
-        match.later_weight += self._adds.weight(fp, case.made)
+        match.later_weight += adds.weight(fp, case.made)
         match.later_at = max(match.later_at, write[0])
         match.lines.add((case.place, fp))
 
@@ -213,35 +211,35 @@ class Matching:
         if place < 0 or writes[place][0] < case.made - DAY:
             return
         at, edit = writes[place]
-        match = case.of[self._edits[edit].session_id]
+        match = case.of[case.lines.edits[edit].session_id]
         match.moved += 1
-        match.moved_weight += self._adds.weight(fp, case.made)
+        match.moved_weight += case.lines.adds.weight(fp, case.made)
         match.moved_at = max(match.moved_at, at)
         match.moved_lines.add((case.place, fp))
 
     def _match_removed(self, removed: Iterable[int], case: _Case) -> None:
-        parts = _parts(self._took, case.paths)
+        parts, removes = _parts(case.lines.took, case.paths), case.lines.removes
         for fp in removed if parts else ():
-            found = self._latest(parts, fp, case.made + SLACK)
+            found = self._latest(parts, fp, case, case.made + SLACK)
             if found is None or found[0] < case.made - OLDEST:
                 continue
             path = case.patch.path
-            if self._removes.taken(path, fp, case.sha, found[0], case.made):
+            if removes.taken(path, fp, case.sha, found[0], case.made):
                 continue
             match = self._of(found, case)
             match.removed += 1
-            match.weight_removed += self._removes.weight(fp, case.made)
-            match.unique += self._removes.rare(fp, case.made)
+            match.weight_removed += removes.weight(fp, case.made)
+            match.unique += removes.rare(fp, case.made)
             match.last_at = max(match.last_at, found[0])
 
     def _of(self, write: _Write, case: _Case) -> Match:
         """The match with the session of a write, with a line more of the file."""
-        match = case.of[self._edits[write[1]].session_id]
+        match = case.of[case.lines.edits[write[1]].session_id]
         path = case.patch.path
         match.files[path] = match.files.get(path, 0) + 1
         return match
 
-    def _latest(self, parts: _Parts, fp: int, until: int) -> _Write | None:
+    def _latest(self, parts: _Parts, fp: int, case: _Case, until: int) -> _Write | None:
         """The latest write of a line to a file, up to an instant."""
         best = None
         for path, part in parts:
@@ -250,7 +248,7 @@ class Matching:
                 continue
             for place in range(bisect_right(writes, (until, 2**62)) - 1, -1, -1):
                 write = writes[place]
-                if self.same(self._edits[write[1]].path, path):
+                if self.same(case.lines.edits[write[1]].path, path):
                     if best is None or write > best:
                         best = write
                     break
@@ -280,38 +278,56 @@ def _in_removed_tree(inside: str, path: str) -> bool:
     return where != inside and (where.startswith(".") or "worktree" in where)
 
 
+class _Lines:
+    """The lines of some changes: who wrote them, and which changes hold them."""
+
+    def __init__(
+        self, some: Iterable[Commit], edits: Sequence[Edit], commits: Iterable[Commit]
+    ) -> None:
+        """``some`` of all ``commits`` are compared with all ``edits``."""
+        added: set[int] = set()
+        removed: set[int] = set()
+        for patch in chain.from_iterable(each.files for each in some):
+            added.update(numbers(patch.added))
+            removed.update(numbers(patch.removed))
+        self.edits = edits
+        self.wrote: _Index = {}
+        self.took: _Index = {}
+        self.kinds: _Index = {}
+        for n, edit in enumerate(edits):
+            if wrote := added.intersection(numbers(edit.added)):
+                _note(self.wrote, base(edit.path), wrote, (edit.at, n))
+                _note(self.kinds, _kind(edit.path), wrote, (edit.at, n))
+            if took := removed.intersection(numbers(edit.removed)):
+                _note(self.took, base(edit.path), took, (edit.at, n))
+        self.adds = _Taken(commits, added, _added)
+        self.removes = _Taken(commits, removed, _removed)
+
+
 class _Taken:
     """Which changes hold a line: what tells its weight, and which write is used up."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        commits: Iterable[Commit],
+        lines: set[int],
+        marks: Callable[[FilePatch], bytes],
+    ) -> None:
+        """``lines`` are those that are asked about."""
         self._by_file: dict[tuple[str, int], list[tuple[int, str]]] = {}
         self._ats: dict[int, list[int]] = {}
         """Instants of the changes that have a line, in order."""
-
-    def note(self, commit: Commit, marks: Callable[[FilePatch], bytes]) -> None:
-        """A change holds its lines."""
-        at = _made(commit)
-        every: set[int] = set()
-        for patch in commit.files:
-            distinct = set(numbers(marks(patch)))
-            every |= distinct
-            for fp in distinct:
-                self._by_file.setdefault((patch.path, fp), []).append((at, commit.sha))
-        for fp in every:
-            insort(self._ats.setdefault(fp, []), at)
-
-    def forget(self, commit: Commit, marks: Callable[[FilePatch], bytes]) -> None:
-        """A change that was noted is no more."""
-        at = _made(commit)
-        every: set[int] = set()
-        for patch in commit.files:
-            distinct = set(numbers(marks(patch)))
-            every |= distinct
-            for fp in distinct:
-                self._by_file[patch.path, fp].remove((at, commit.sha))
-        for fp in every:
-            ats = self._ats[fp]
-            del ats[bisect_left(ats, at)]
+        for commit in commits:
+            at = _made(commit)
+            every: set[int] = set()
+            for patch in commit.files:
+                distinct = lines.intersection(numbers(marks(patch)))
+                every |= distinct
+                for fp in distinct:
+                    holds = self._by_file.setdefault((patch.path, fp), [])
+                    holds.append((at, commit.sha))
+            for fp in every:
+                insort(self._ats.setdefault(fp, []), at)
 
     def taken(self, path: str, fp: int, sha: str, since: int, until: int) -> bool:
         """Whether a change other than ``sha`` took a line written at an instant."""
@@ -360,6 +376,20 @@ def _added(patch: FilePatch) -> bytes:
 
 def _removed(patch: FilePatch) -> bytes:
     return patch.removed
+
+
+def _portions(commits: Iterable[Commit]) -> Iterator[list[Commit]]:
+    """Changes that are compared at once, by how many lines they have."""
+    some: list[Commit] = []
+    size = 0
+    for commit in commits:
+        some.append(commit)
+        size += sum(len(each.added) + len(each.removed) for each in commit.files) // 8
+        if size >= PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _note(index: _Index, word: str, marks: Iterable[int], write: _Write) -> None:

@@ -81,23 +81,30 @@ def fold(
     words: tuple[Any, ...] | None = None
     place = 0
     for each in sightings:
-        key, at, standing, origin, model, *tokens = each[:13]
-        if words != (told := (model, *each[13:], origin)):
+        told: Any = each[_NUMBERS:]
+        if words != told:
             words = told
             place = _placed(copies, (agent, *told))
+        key, at, standing = each[:3]
+        counts: Any = each[3:_NUMBERS]
         row = (
             key,
             at,
             1 if standing == COUNTED else 0,
             standing,
             place,
-            *tokens,
+            *counts,
             at if first is None else first,
             file,
         )
-        seen = rows.get(key)
-        rows[key] = row if seen is None else _folded(seen, row, copies)
+        seen = rows.setdefault(key, row)
+        if seen is not row:
+            rows[key] = _folded(seen, row, copies)
     return copies
+
+
+_NUMBERS = Sighting._fields.index("model")
+"""What follows in a sighting is its circumstance, but for the agent."""
 
 
 def _folded(a: Row, b: Row, copies: Copies) -> Row:

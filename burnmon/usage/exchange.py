@@ -9,6 +9,7 @@ it would be a guess.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,12 +45,12 @@ class Spending:
         """``since``: nothing before it is known. Parts may come in any order."""
         self.since = since
         ordered = sorted(parts)
-        self._instants = [each[0] for each in ordered]
+        self._instants = array("d", [each[0] for each in ordered])
         dollars = accumulate((each[1] for each in ordered), initial=0.0)
         requests = accumulate((each[2] for each in ordered), initial=0)
         unpriced = accumulate((each[3] for each in ordered), initial=0)
-        self._dollars, self._requests = list(dollars), list(requests)
-        self._unpriced = list(unpriced)
+        self._dollars, self._requests = array("d", dollars), array("q", requests)
+        self._unpriced = array("q", unpriced)
 
     def between(self, after: datetime, until: datetime) -> float | None:
         """Dollars spent after an instant, up to another; None where not all is known.

@@ -78,6 +78,10 @@ from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
+PORTION = 5000
+"""Sums that are handed over at once."""
+LASTING_CACHE = 2048
+"""Kilobytes of pages that each connection of a live view keeps."""
 MOST_NAMES = 8192
 """Circumstances, words or paths that are kept at hand from one call to the next."""
 
@@ -136,10 +140,8 @@ class Sum(Struct, frozen=True):
 
 
 class Past(NamedTuple):
-    """Requests of a span: those of long ago added up, the last ones as they are."""
+    """Requests of a span: of those of long ago a few, the last ones as they are."""
 
-    minutes: list[tuple[Circumstance, list[Minute]]]
-    """Sums by circumstance; the words of one in the order of ``CIRCUMSTANCE``."""
     newest: list[Request]
     """Of those that were added up, the newest of each session, not a sub-agent's."""
     hour_caches: dict[str, datetime]
@@ -199,8 +201,11 @@ class Ledger:
 
         What is mapped into memory is read faster, but when somebody cuts the file off,
         or its disk fails, the system ends who reads there. Without it that is an error.
+        And it keeps few pages: those of a large cache would stay for days, and reading
+        one again takes some microseconds.
         """
         self._db.execute("PRAGMA mmap_size = 0")
+        self._db.execute(f"PRAGMA cache_size = {-LASTING_CACHE}")
         return self
 
     def is_there(self) -> bool:
@@ -795,26 +800,29 @@ class Ledger:
         late: datetime,
         thresholds: Sequence[int],
         changes: Sequence[datetime],
+        put: Callable[[Circumstance, list[Minute]], None],
     ) -> Past:
         """Counted requests since an instant, those before ``late`` added up by minute.
 
-        All as they are at one instant, whatever is written meanwhile.
+        ``put`` takes these sums, one circumstance after the other: all at once would
+        set the size of a process for good. Its words are in the order of
+        ``CIRCUMSTANCE``. All is as it is at one instant, whatever is written meanwhile.
         """
         self._let_go()
         where, span = during(since, late)
         cuts = thresholds, [each for each in changes if since < each < late]
         with self._at_once():
             rows = self._db.execute(by_minute(*cuts, where), span)
-            told = [
-                (place, list(of))
-                for place, of in groupby(map(Minute._make, rows), itemgetter(0))
-            ]
-            self._name(place for place, _ in told)
-            minutes = [(self._circumstance(place), of) for place, of in told]
-            own = _own(minutes)
+            own: dict[str, _Last] = {}
+            for told in _portions(map(Minute._make, rows)):
+                self._name(place for place, _ in told)
+                for place, minutes in told:
+                    words = self._circumstance(place)
+                    put(words, minutes)
+                    if not words[SUBAGENT]:
+                        own.setdefault(words[SESSION], _Last()).meet(minutes)
             return Past(
-                minutes,
-                [self._newest(each) for each in own.values()],
+                [self._newest(each.newest) for each in own.values()],
                 dict(self._hour_caches(own)),
                 self.requests(max(since, late)),
             )
@@ -830,23 +838,21 @@ class Ledger:
                 self._db.execute("COMMIT")
 
     def _newest(self, minutes: Sequence[Minute]) -> Request:
-        """The newest of requests that were added up; at one instant, the last key."""
-        last = max(each.last_at for each in minutes)
-        places = {each.circumstance for each in minutes if each.last_at == last}
+        """The last of requests that were added up; at one instant, the last key."""
+        last = minutes[0].last_at
+        places = {each.circumstance for each in minutes}
         return self._request(max(chain(*(self._made(n, last, last) for n in places))))
 
-    def _hour_caches(
-        self, own: Mapping[str, Sequence[Minute]]
-    ) -> Iterator[tuple[str, datetime]]:
-        for session_id, minutes in own.items():
-            wrote = [each for each in minutes if each.cache_write_1h]
-            last = max((each.minute for each in wrote), default=0)
+    def _hour_caches(self, own: Mapping[str, _Last]) -> Iterator[tuple[str, datetime]]:
+        for session_id, last in own.items():
             rows = [
                 row
-                for each in wrote
-                if each.minute == last
+                for each in last.wrote
                 for row in self._made(
-                    each.circumstance, last * MINUTE, each.last_at, "cache_write_1h > 0"
+                    each.circumstance,
+                    each.minute * MINUTE,
+                    each.last_at,
+                    "cache_write_1h > 0",
                 )
             ]
             if rows:
@@ -991,14 +997,21 @@ class Ledger:
     ) -> list[Mark]:
         """What sessions stated besides requests, oldest first; ``sessions`` leaves
         others out."""
+        return list(self.each_mark(since, sessions))
+
+    def each_mark(
+        self, since: datetime, sessions: Sequence[str] | None = None
+    ) -> Iterator[Mark]:
+        """``marks`` one by one, for those who keep few."""
         among = "" if sessions is None else " AND session IN (SELECT value FROM told)"
         rows = self._db.execute(
             "WITH told AS (SELECT value FROM json_each(?))"
             " SELECT agent, session, at, kind, detail FROM mark"
             f" WHERE at >= ?{among} ORDER BY at",
             (json.dumps(list(sessions or ())), ms(since)),
-        ).fetchall()
-        return [Mark(row[0], row[1], _at(row[2]), row[3], row[4]) for row in rows]
+        )
+        for row in rows:
+            yield Mark(row[0], row[1], _at(row[2]), row[3], row[4])
 
     def dedup(self) -> dict[str, int]:
         """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
@@ -1044,15 +1057,43 @@ ORIGIN = CIRCUMSTANCE.index("origin")
 SESSION, SUBAGENT = CIRCUMSTANCE.index("session"), CIRCUMSTANCE.index("subagent")
 
 
-def _own(
-    minutes: Iterable[tuple[Circumstance, list[Minute]]],
-) -> dict[str, list[Minute]]:
-    """Sums of each session itself, without its sub-agents."""
-    own: dict[str, list[Minute]] = {}
-    for told, each in minutes:
-        if not told[SUBAGENT]:
-            own.setdefault(told[SESSION], []).extend(each)
-    return own
+class _Last(Struct):
+    """What was last of one session, without its sub-agents."""
+
+    newest: list[Minute] = field(default_factory=list)
+    """Sums with its newest request; several if some are of the same instant."""
+    wrote: list[Minute] = field(default_factory=list)
+    """Sums of the last minute in which it wrote to a one-hour cache."""
+
+    def meet(self, minutes: Iterable[Minute]) -> None:
+        """Look at more sums."""
+        for each in minutes:
+            if not self.newest or each.last_at > self.newest[0].last_at:
+                self.newest = []
+            if not self.newest or each.last_at == self.newest[0].last_at:
+                self.newest.append(each)
+            if not each.cache_write_1h:
+                continue
+            if not self.wrote or each.minute > self.wrote[0].minute:
+                self.wrote = []
+            if not self.wrote or each.minute == self.wrote[0].minute:
+                self.wrote.append(each)
+
+
+def _portions(
+    minutes: Iterable[Minute],
+) -> Iterator[list[tuple[int, list[Minute]]]]:
+    """Sums by circumstance, in whose order they come, not too many at once."""
+    some: list[tuple[int, list[Minute]]] = []
+    size = 0
+    for place, of in groupby(minutes, itemgetter(0)):
+        some.append((place, list(of)))
+        size += len(some[-1][1])
+        if size >= PORTION:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:

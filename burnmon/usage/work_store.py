@@ -167,7 +167,7 @@ class WorkStore:
             " removed, session, subagent, project, branch FROM edit"
             f" WHERE at >= ? AND at < ?{_among(sessions)} ORDER BY at, key",
             bounds(since, until),
-        ).fetchall()
+        )
         text = self._words.__getitem__
         return [
             Edit._make(

@@ -63,6 +63,7 @@ CALLS = (
 SQL_OPS = 25
 """Instructions of SQLite between two steps."""
 UNDO = {
+    6: ("DROP TABLE part", "DROP TABLE part_tier", "DROP TABLE part_marked"),
     5: (
         "DROP INDEX edit_session",
         "ALTER TABLE request DROP COLUMN thinking",

@@ -2,8 +2,8 @@
 
 The same agents as in ``soak.py`` write, without waiting for any clock: their lines of
 eight days lie there before, those of the days after are read step by step, as the
-thread of a live view reads them. After each day are told the resident memory, what
-Python holds of it, and, with ``--types``, the kinds of object that became more.
+thread of a live view reads them. After each day are told the resident memory, where it
+is, and, with ``--types``, the kinds of object that became more.
 
     python tests/trials/memory.py [--days 6] [--lines 28000] [--reader] [--types]
 
@@ -15,6 +15,8 @@ Exit code 1 when memory grew by more than 15 % from the second day to the last.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import ctypes.util
 import gc
 import os
 import re
@@ -48,6 +50,63 @@ def resident() -> float:
     told = Path("/proc/self/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+)", told)
     return int(found[1]) / 1024 if found else 0.0
+
+
+class _Heap(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks used free"
+        " keepcost".split()
+    )
+
+
+def places() -> dict[str, float]:
+    """Where the memory of this process is, in MB.
+
+    ``files``: mapped ones, above all the ledger. ``objects``: blocks of Python's own
+    allocator in use, ``holes``: what it keeps besides. ``heap`` and ``gaps``: the same
+    of the C library, with all arenas of Python's. ``sqlite`` is part of the heap.
+    """
+    told = Path("/proc/self/status").read_text()
+    kinds = dict(re.findall(r"Rss(Anon|File|Shmem):\s+(\d+)", told))
+    found = {
+        "anonymous": int(kinds["Anon"]) / 1024,
+        "files": (int(kinds["File"]) + int(kinds["Shmem"])) / 1024,
+    }
+    python = debug_stats()
+    found["objects"] = python["in allocated blocks"] / 2**20
+    found["arenas"] = python["arenas"] / 2**20
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallinfo2"):
+        libc.mallinfo2.restype = _Heap
+        heap = libc.mallinfo2()
+        found["heap"] = (heap.used + heap.hblkhd) / 2**20
+        found["gaps"] = heap.free / 2**20
+    sqlite = ctypes.util.find_library("sqlite3")
+    if sqlite:
+        library = ctypes.CDLL(sqlite)
+        library.sqlite3_memory_used.restype = ctypes.c_longlong
+        found["sqlite"] = library.sqlite3_memory_used() / 2**20
+    return found
+
+
+def debug_stats() -> dict[str, int]:
+    """Bytes of Python's own allocator, as it tells them on standard error."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        sys._debugmallocstats()
+        os.dup2(kept, 2)
+        os.close(kept)
+        file.seek(0)
+        told = file.read().decode()
+    used = re.search(r"# bytes in allocated blocks\s+=\s+([\d,]+)", told)
+    whole = re.search(r"\d+ arenas \* \d+ bytes/arena\s+=\s+([\d,]+)", told)
+    return {
+        "in allocated blocks": int(used[1].replace(",", "")) if used else 0,
+        "arenas": int(whole[1].replace(",", "")) if whole else 0,
+    }
 
 
 def held() -> dict[str, int]:
@@ -108,8 +167,10 @@ class Trial:
         at = self.write(self.begun - soak.BEFORE, self.begun)
         self.fill(at)
         print(f"{resident():7.1f} MB before an engine is made", flush=True)
-        writer = Ledger(self.settings.ledger_file)
-        follower = Ledger(self.settings.ledger_file) if self.args.reader else None
+        writer = Ledger(self.settings.ledger_file).lasts()
+        follower = (
+            Ledger(self.settings.ledger_file).lasts() if self.args.reader else None
+        )
         engine = Engine(self.settings, writer, at, at - LAST_DAY)
         views = [engine]
         if follower is not None:
@@ -119,7 +180,8 @@ class Trial:
         making = None
         if self.args.days_made:
             making = Making(
-                self.settings, Ledger(self.settings.ledger_file, writes=False)
+                self.settings,
+                Ledger(self.settings.ledger_file, writes=False).lasts(),
             )
         before: dict[str, int] = {}
         counts: dict[str, int] = {}
@@ -131,7 +193,9 @@ class Trial:
                 self.step(views, at, making)
             curve.append(resident())
             print(f"{curve[-1]:7.1f} MB on day {day}", end="", flush=True)
-            print(f", {self.agents.sessions} sessions", flush=True)
+            print(f", {self.agents.sessions} sessions", end=": ")
+            where = {**places(), "ledger": ledger_size(self.settings.ledger_file)}
+            print(", ".join(f"{name} {size:.1f}" for name, size in where.items()))
             if self.args.types:
                 now = held()
                 parts: dict[str, int] = {}
@@ -164,6 +228,11 @@ class Trial:
     def touched(self) -> list[str]:
         """Files of the sessions that are open."""
         return [str(each.path) for each in self.agents._open if each is not None]
+
+
+def ledger_size(path: Path) -> float:
+    """A ledger with its log, in MB."""
+    return sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*")) / 1e6
 
 
 def told(before: dict[str, int], now: dict[str, int]) -> None:
