@@ -116,7 +116,7 @@ def _packed(files: list[WorkFile]) -> bytes:
     import pickle  # for those who share their work
 
     read = [rows for file in files for rows in _read_work(file)]
-    few = pickle.dumps([[*map(tuple, rows.marks)] for rows in read])
+    few = pickle.dumps([[tuple(mark) for mark in rows.marks] for rows in read])
     return marshal.dumps(([rows[:-1] for rows in read], few))
 
 
