@@ -117,7 +117,7 @@ def ask(
     return Limits(
         (*(each for each in found if not _forgotten(each, now)), *budgeted),
         tuple(silent),
-        bool(ledger.known()),
+        next(ledger.files(), None) is not None,
         _five_hours_until(ledger, now) if "claude" in silent else None,
         tuple(each for each in known_credits(trails, now) if agent in ("", each.agent)),
     )
