@@ -7,6 +7,7 @@ nobody reads any more.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ def main() -> int:
         if os.environ.get("BURNMON_DEBUG") == "1":
             raise
         return _explain(error)
+    # The interpreter looks for garbage once more, through all there is: for nobody.
+    gc.freeze()
     return code
 
 

@@ -86,6 +86,16 @@ def test_command_loads_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     assert loaded(code, tmp_path, *words) & HEAVY == set()
 
 
+@pytest.mark.parametrize("command", ["report", "limits"])
+def test_figures_load_little(command: str, tmp_path: Path) -> None:
+    """Commands that scripts ask for figures load nothing that is slow to load and only
+    a table, a first scan or a live view needs."""
+    code = "import sys\nfrom burnmon.__main__ import main\nmain()"
+    slow = {"typing_extensions", "inspect", "pickle", "shutil", "statistics"}
+    found = loaded(f"{code}\nsys.stderr.write('\\n')", tmp_path, command, "--json")
+    assert found & (HEAVY | slow) == set()
+
+
 def test_status_line_loads_no_ledger(tmp_path: Path) -> None:
     """The status line runs many times a minute: it decodes and stores nothing."""
     code = "import sys\nfrom burnmon.__main__ import main\nmain()"

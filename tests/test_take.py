@@ -14,8 +14,8 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from burnmon.live.session_rows import MOST_SESSIONS, SHOWN, WAITS
-from burnmon.live.snapshot import Chart, Health, SessionRow, Snapshot
+from burnmon.live.session_rows import MOST_SESSIONS, WAITS
+from burnmon.live.snapshot import SHOWN, Chart, Health, SessionRow, Snapshot
 from burnmon.live.take import MOST_EVENTS, Known, take
 from burnmon.live.tally import Tally
 from burnmon.records import Alive, LimitReading, Mark, Request, Session, Terms, Usage

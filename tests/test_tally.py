@@ -30,6 +30,8 @@ PRICES = pricing.load()
 OPUS, NAMELESS = "claude-opus-4-5", "somebody-elses-model"
 COST = Decimal("0.0028")
 """What ``TOKENS`` cost on OPUS."""
+AGENTS = ("claude", "codex")
+TOKEN_NAMES = Usage.__struct_fields__
 TOKENS = Usage(10, 50, 1000, 0, 100)
 
 
@@ -330,24 +332,23 @@ def test_spend_by_itself_is_that_of_requests(found: Any, since: int, late: int) 
         sightings.absorb(ledger, found)
         requests = ledger.requests(start, end)
         spent = list(ledger.spent(start, end))
-        instants = ledger.instants("claude", start, end)
+        firsts = {name: ledger.first_at(name, start, end) for name in AGENTS}
     told = [
-        (*of[:7], each.last_at, each.prompt, *each[4:10], each.incomplete)
-        for of, each in spent
+        (*of[:7], at, *(getattr(usage, name) for name in TOKEN_NAMES), searches)
+        for of, at, usage, searches in spent
     ]
     assert sorted(told) == sorted(
         (
             *(each.agent, each.model, each.terms.speed, each.terms.region),
-            *(each.session_id, each.subagent, each.project),
-            *(round(each.at.timestamp() * 1000), each.usage.prompt),
-            *(each.usage.input, each.usage.output, each.usage.cache_read),
-            *(each.usage.cache_write_5m, each.usage.cache_write_1h),
-            *(each.web_searches, int(each.incomplete)),
+            *(each.session_id, each.subagent, each.project, each.at),
+            *(getattr(each.usage, name) for name in TOKEN_NAMES),
+            each.web_searches,
         )
         for each in requests
     )
-    by_claude = [each.at for each in requests if each.agent == "claude"]
-    assert sorted(instants) == sorted(by_claude)
+    for name, first in firsts.items():
+        made = [each.at for each in requests if each.agent == name]
+        assert first == min(made, default=None)
 
 
 def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:

@@ -14,6 +14,7 @@ stand on the screen already.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -128,6 +129,9 @@ def _run_parsed(
 ) -> int:
     from importlib import import_module
 
+    with _without_module("typing_extensions"):
+        import msgspec  # noqa: F401 - whoever needs it finds it loaded
+
     from burnmon.cli import parser, when
     from burnmon.cli.commands import COMMANDS
 
@@ -147,6 +151,23 @@ def _run_parsed(
     with _uncollected():
         code: int = command(args, settings, now)
     return code
+
+
+@contextmanager
+def _without_module(name: str) -> Iterator[None]:
+    """Let an import of this module fail, unless it is loaded already.
+
+    msgspec takes from it, where it is installed, what Python has as well by now. To
+    load it takes a tenth of a quick command's time.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # as Python documents it
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 @contextmanager

@@ -8,12 +8,12 @@ that a command stays quick.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 from burnmon.config import Settings
 from burnmon.live.tally import HORIZON, RECENT, Tally
-from burnmon.records import Terms, Usage, Window
+from burnmon.records import Terms, Window
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
     Learned,
@@ -134,16 +134,14 @@ def _single(
     ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
 ) -> Iterator[tuple[str, str, Part]]:
     """Agent, session and each request by itself."""
-    for of, each in ledger.spent(since, until):
+    for of, at, usage, searches in ledger.spent(since, until):
         agent, model, speed, region, session = of[:5]
-        at = datetime.fromtimestamp(each.last_at / 1000, UTC)
-        rate = prices.rate(model, at, each.prompt, Terms(speed, region))
+        rate = prices.rate(model, at, usage.prompt, Terms(speed, region))
         if rate is None:
-            part = at.timestamp(), 0.0, 0, 1
+            yield agent, session, (at.timestamp(), 0.0, 0, 1)
         else:
-            cost = rate.cost(Usage(*each[4:9]), each.web_searches)
-            part = at.timestamp(), float(cost), 1, 0
-        yield agent, session, part
+            cost = float(rate.cost(usage, searches))
+            yield agent, session, (at.timestamp(), cost, 1, 0)
 
 
 def budgets(

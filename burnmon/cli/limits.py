@@ -6,7 +6,6 @@ and the one thing that would make it known.
 
 from __future__ import annotations
 
-import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,17 +20,24 @@ from burnmon.cli.estimates import budgets, with_estimates
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
 from burnmon.live.charts import window_label
-from burnmon.live.session_rows import SHOWN
-from burnmon.live.snapshot import LimitRow
+from burnmon.live.snapshot import SHOWN, LimitRow
 from burnmon.live.status import window_fields
-from burnmon.live.take import FORGOTTEN, GUESSED_FROM, REMEDY
 from burnmon.records import BUDGET, Credits, Exchange, Forecast, Headroom, Window
 from burnmon.usage import pricing
 from burnmon.usage.credits import known_credits
 from burnmon.usage.experience import from_text
 from burnmon.usage.headroom import extra_words, headroom_words, live_words
 from burnmon.usage.ledger import Ledger
-from burnmon.usage.limits import HORIZON, estimated_window, foreseen, stated
+from burnmon.usage.limits import (
+    FIVE_HOURS,
+    FORGOTTEN,
+    GUESSED_FROM,
+    HORIZON,
+    REMEDY,
+    estimated_window,
+    foreseen,
+    stated,
+)
 from burnmon.usage.stretches import stretches
 
 LASTING = ("statusline", "usage endpoint")
@@ -63,6 +69,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.json:
         print_document(now, document(found))
         return cli.OK
+    import shutil  # JSON needs none of it
+
     width = shutil.get_terminal_size().columns
     for words in lines(found, now, settings.zone):
         for line in wrapped(words, width, " " * 6):
@@ -109,15 +117,20 @@ def ask(
     return Limits(
         (*(each for each in found if not _forgotten(each, now)), *budgeted),
         tuple(silent),
-        bool(ledger.known()),
+        next(ledger.files(), None) is not None,
         _five_hours_until(ledger, now) if "claude" in silent else None,
         tuple(each for each in known_credits(trails, now) if agent in ("", each.agent)),
     )
 
 
 def _five_hours_until(ledger: Ledger, now: datetime) -> datetime | None:
-    made = ledger.instants("claude", now - GUESSED_FROM, now)
-    estimate = estimated_window(made, now)
+    # No other request begins a window.
+    starts: list[datetime] = []
+    since = now - GUESSED_FROM
+    while (first := ledger.first_at("claude", since, now)) is not None:
+        starts.append(first)
+        since = first + FIVE_HOURS
+    estimate = estimated_window(starts, now)
     return None if estimate is None else estimate[1]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from burnmon import __version__
@@ -33,6 +34,10 @@ _SETTINGS = {
 }
 _UNSET_BY_ENVIRONMENT = {"help", "version", "apply", "undo", "refresh", "hook"}
 """Asking for help, a change or a protocol is something one does at the moment."""
+
+
+_formatter = partial(argparse.HelpFormatter, width=80)
+"""For parsers that show nothing: each flag makes one, which looks at the terminal."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,7 +113,9 @@ def _program(command: str) -> str:
 
 
 def _flag_parser(program: str, flags: Iterable[Flag]) -> _Parser:
-    parser = _Parser(prog=program, add_help=False, allow_abbrev=False)
+    parser = _Parser(
+        prog=program, add_help=False, allow_abbrev=False, formatter_class=_formatter
+    )
     _add(parser, flags)
     return parser
 

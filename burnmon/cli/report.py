@@ -6,7 +6,6 @@ JSON document. What a price is unknown for is said, never counted as nothing.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +59,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     if args.json:
         print_document(now, document(answer))
     else:
+        import shutil  # JSON needs none of it
+
         width = shutil.get_terminal_size(FALLBACK).columns
         for line in lines(answer, width):
             print(line)

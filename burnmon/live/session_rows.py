@@ -16,13 +16,11 @@ from typing import NamedTuple
 from burnmon import text
 from burnmon.live.headroom import Accounts, what_if
 from burnmon.live.kept import Kept
-from burnmon.live.snapshot import Cache, SessionRow
+from burnmon.live.snapshot import SHOWN, Cache, SessionRow
 from burnmon.live.spend import PICOS, Spend
 from burnmon.live.tally import RECENT, SessionTally, Tally
 from burnmon.records import Alive, Request, Session, SessionState, Window
 
-SHOWN = timedelta(hours=24)
-"""Sessions without a line for longer are left out."""
 MOST_SESSIONS = 200
 WAITS = timedelta(minutes=30)
 """A session that awaits its person longer than this is idle."""

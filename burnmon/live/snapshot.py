@@ -15,6 +15,9 @@ from msgspec import Struct
 from burnmon.day import Grade
 from burnmon.records import Credits, SessionState, Window
 
+SHOWN = timedelta(hours=24)
+"""Sessions without a line for longer are left out."""
+
 
 class Cache(Struct, frozen=True):
     """The prompt cache of one session."""

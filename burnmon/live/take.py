@@ -37,7 +37,14 @@ from burnmon.live.tally import RECENT, Tally
 from burnmon.records import BUDGET, Alive, Credits, Mark, Session, Window
 from burnmon.usage.experience import Experience
 from burnmon.usage.headroom import Learned, headroom_words
-from burnmon.usage.limits import estimated_window, foreseen, stated
+from burnmon.usage.limits import (
+    FORGOTTEN,
+    GUESSED_FROM,
+    REMEDY,
+    estimated_window,
+    foreseen,
+    stated,
+)
 from burnmon.usage.repetition import Repetition
 from burnmon.usage.stretches import Series, Stretch, series
 from burnmon.usage.usual import Usual
@@ -53,19 +60,10 @@ GUESSING = timedelta(seconds=10)
 """A five-hour window that nobody states is guessed at most so often."""
 EVENTS_SHOWN = timedelta(hours=24)
 MOST_EVENTS = 50
-GUESSED_FROM = timedelta(hours=36)
-"""How far back requests are followed to guess a five-hour window: past a night."""
 CIRCLES_LAST = timedelta(minutes=5)
 """A session is in circles for so long after its last call that was the same."""
-FORGOTTEN = timedelta(days=14)
-"""Windows that reset longer ago are of no use to anyone."""
 EVER = datetime.min.replace(tzinfo=UTC)
 UNLEARNED = Learned()
-
-REMEDY = {
-    "claude": ("no status line tells Claude's limits", "burnmon setup"),
-    "codex": ("no rollout states a limit yet", "burnmon doctor"),
-}
 
 
 class Known(Struct, frozen=True):

@@ -106,15 +106,6 @@ def by_minute(
     )
 
 
-def one_by_one(where: str) -> str:
-    """SQL of each request that ``where`` picks as a ``Minute`` of its own."""
-    tokens = ", ".join(_ADDED[:6])
-    return (
-        f"SELECT circumstance, at / {MINUTE}, at, {_PROMPT}, {tokens}, 1, 1 - final"
-        f" FROM request WHERE counted = 1 AND {where}"
-    )
-
-
 def finest(changes: Sequence[datetime]) -> str:
     """What parts of a quarter must be told apart by, if prices change within it."""
     inside = any(ms(each) % QUARTER for each in changes)

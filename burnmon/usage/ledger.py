@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -44,7 +45,6 @@ from burnmon.usage.adding import (
     by_minute,
     during,
     ms,
-    one_by_one,
 )
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
@@ -778,27 +778,31 @@ class Ledger:
 
     def spent(
         self, since: datetime, until: datetime
-    ) -> Iterator[tuple[Circumstance, Minute]]:
-        """Each counted request of a span in a minute of its own, in no order.
-
-        For those who need its price and nothing else.
-        """
+    ) -> Iterator[tuple[Circumstance, datetime, Usage, int]]:
+        """What each counted request of a span costs by, in no order: circumstance,
+        instant, tokens and web searches."""
         self._let_go()
         where, span = during(since, until)
-        rows = self._db.execute(one_by_one(where), span).fetchall()
-        self._name({row[0] for row in rows})
-        for row in rows:
-            yield self._circumstance(row[0]), Minute._make(row)
-
-    def instants(self, agent: str, since: datetime, until: datetime) -> list[datetime]:
-        """When an agent's counted requests of a span were made, in no order."""
-        where, span = during(since, until)
         rows = self._db.execute(
-            f"SELECT at FROM request WHERE counted = 1 AND {where} AND circumstance IN"
-            " (SELECT id FROM circumstance WHERE agent = ?)",
-            (*span, number(agent)),
+            "SELECT circumstance, at, input, output, cache_read, cache_write_5m,"
+            f" cache_write_1h, web_searches FROM request WHERE counted = 1 AND {where}",
+            span,
         ).fetchall()
-        return [_at(row[0]) for row in rows]
+        self._name({row[0] for row in rows})
+        for place, at, *tokens, searches in rows:
+            yield self._circumstance(place), _at(at), Usage(*tokens), searches
+
+    def first_at(self, agent: str, since: datetime, until: datetime) -> datetime | None:
+        """The first counted request that an agent made in a span; None without one."""
+        where, span = during(since, until)
+        # By the quarter first: so they lie, and none is looked at beyond that of it.
+        row = self._db.execute(
+            f"SELECT at FROM request WHERE counted = 1 AND {where} AND circumstance IN"
+            " (SELECT id FROM circumstance WHERE agent = ?)"
+            " ORDER BY quarter, at LIMIT 1",
+            (*span, number(agent)),
+        ).fetchone()
+        return None if row is None else _at(row[0])
 
     def past(
         self,
@@ -952,24 +956,22 @@ class Ledger:
             rows = self._db.execute(
                 addition(columns, thresholds, changes, source), values
             ).fetchall()
-        worded = [name in CIRCUMSTANCE for name in columns]
-        return [self._sum(row, worded) for row in rows]
+        words = [n for n, name in enumerate(columns) if name in CIRCUMSTANCE]
+        return [self._sum(row, len(columns), words) for row in rows]
 
-    def _sum(self, row: tuple[Any, ...], worded: Sequence[bool]) -> Sum:
-        count = len(worded)
-        keys = tuple(
-            self._text(cell) if is_word else cell
-            for cell, is_word in zip(row, worded, strict=False)
-        )
-        model, speed, region, at, prompt, *tokens = row[count:]
+    def _sum(self, row: tuple[Any, ...], count: int, words: Sequence[int]) -> Sum:
+        keys = list(row[:count])
+        for place in words:
+            keys[place] = self._text(keys[place])
+        model, speed, region, at, prompt = row[count : count + 5]
         return Sum(
-            keys,
+            tuple(keys),
             self._text(model),
             Terms(self._text(speed), self._text(region)),
-            datetime.fromtimestamp(at / 1000, UTC),
+            _at(at),
             prompt,
-            Usage(*tokens[:5]),
-            *tokens[5:],
+            Usage(*row[count + 5 : count + 10]),
+            *row[count + 10 :],
         )
 
     def readings(self, since: datetime) -> list[LimitReading]:
@@ -980,7 +982,8 @@ class Ledger:
             " ORDER BY observed_at, used",
             (ms(since),),
         ).fetchall()
-        return [_reading(row) for row in rows]
+        at = cache(_at)  # most instants are told more than once
+        return [_reading(row, at) for row in rows]
 
     def experiences(self) -> dict[tuple[str, str, str, int], str]:
         """What forecasts have taught, as it was put, by series of windows."""
@@ -1149,7 +1152,7 @@ def _file_state(row: Sequence[Any]) -> FileState:
     return FileState(**cells)
 
 
-def _reading(row: Sequence[Any]) -> LimitReading:
+def _reading(row: Sequence[Any], at: Callable[[int], datetime]) -> LimitReading:
     agent, account, kind, minutes, used, resets_at, observed_at, source, repeated = row
     return LimitReading(
         agent,
@@ -1157,10 +1160,10 @@ def _reading(row: Sequence[Any]) -> LimitReading:
         kind,
         minutes,
         used,
-        _at(resets_at),
-        _at(observed_at),
+        at(resets_at),
+        at(observed_at),
         source,
-        _at(repeated),
+        at(repeated),
     )
 
 

@@ -202,6 +202,15 @@ def _confirmed(reading: LimitReading, now: datetime) -> datetime:
 
 
 FIVE_HOURS = timedelta(hours=5)
+GUESSED_FROM = timedelta(hours=36)
+"""How far back requests are followed to guess a five-hour window: past a night."""
+FORGOTTEN = timedelta(days=14)
+"""Windows that reset longer ago are of no use to anyone."""
+REMEDY = {
+    "claude": ("no status line tells Claude's limits", "burnmon setup"),
+    "codex": ("no rollout states a limit yet", "burnmon doctor"),
+}
+"""Why an agent's windows may never have been stated, and what tells more."""
 
 
 def estimated_window(

@@ -8,7 +8,7 @@ the wall clock of a zone, by the time of the request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -231,10 +231,15 @@ def _clock_key(layout: str, zone: str) -> Callable[[int], str]:
     cut = ZoneInfo(zone)
 
     @cache
+    def named(day: date) -> str:
+        return day.strftime(layout)
+
+    @cache
     def key(quarter: int) -> str:
-        there = datetime.fromtimestamp(quarter * QUARTER, UTC).astimezone(cut)
-        text = there.strftime(layout)
-        return text + there.isoformat()[19:] if "%H" in layout else text
+        there = datetime.fromtimestamp(quarter * QUARTER, cut)
+        if "%H" in layout:
+            return there.strftime(layout) + there.isoformat()[19:]
+        return named(there.date())
 
     return key
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -56,6 +55,8 @@ def usual(hours: Mapping[int, Decimal], now: datetime, zone: str) -> Usual | Non
     days = {hour // 24 for hour, _ in like}
     if len(like) < LEAST_HOURS or len(days) < LEAST_DAYS:
         return None
+    from statistics import median  # it loads more than everything else here
+
     day, quarter = part
     when = f"{_DAYS[day]} {_PARTS[quarter]}"
     return Usual(median(dollars for _, dollars in like), len(like), len(days), when)

@@ -8,6 +8,7 @@ n-th step of the database, at the n-th line of the modules that write, at the n-
 system call that writes (where ``strace`` is installed), or after a while. Then
 
 - SQLite finds nothing wrong with what lies there, and nothing else is needed,
+- sums that are kept, and not marked to be made anew, are those of the requests,
 - files of the state, of Claude Code and of tmux are whole: as before, or as after,
 - one more run to the end leaves the very facts and figures of a fresh scan.
 
@@ -46,12 +47,15 @@ from repos import BEGIN, Repo, code  # noqa: E402
 from sessions import Claude, Codex  # noqa: E402
 
 from burnmon import cli, config  # noqa: E402
+from burnmon.usage import part_store  # noqa: E402
+from burnmon.usage.adding import PART, parts  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 from burnmon.usage.schema import MIGRATIONS  # noqa: E402
 
 NOW = datetime.fromtimestamp(BEGIN + 7200, UTC)
 TRACED = (
-    "usage/ledger.py usage/schema.py usage/work_store.py live/status.py"
+    "usage/ledger.py usage/schema.py usage/part_store.py usage/work_store.py"
+    " live/status.py"
     " live/alert_log.py live/polling.py live/sweep.py live/gathering.py"
     " live/workers.py cli/hook.py cli/recording.py cli/setup.py cli/export.py"
     " shipped/history_cache.py"
@@ -390,6 +394,7 @@ def child(name: str, way: str, last: int, top: Path) -> int:
     world.whole = {
         p: (world.top / "contents" / p.name).read_bytes() for p in world.files
     }
+    part_store.ENOUGH = 1  # whoever may makes sums anew
     death = Death(world.mark, last)
     {"line": death.at_lines, "step": death.at_steps}.get(way, lambda: None)()
     WORK[name][0](world)
@@ -513,9 +518,11 @@ def check_left(world: World, name: str) -> None:
             shutil.copy2(each, aside / each.name)
         db = sqlite3.connect(aside / path.name)
         said = db.execute("PRAGMA integrity_check").fetchall()
-        db.close()
         if said != [("ok",)]:
             raise Broken(f"{path.name}: {said}")
+        if path == world.ledger and "part" in {row[0] for row in db.execute(_NAMES)}:
+            check_sums(db)
+        db.close()
     for path in (*world.data.rglob("*.json"), *world.data.rglob("*.jsonl")):
         if path.name.startswith("."):
             continue  # never came to its place
@@ -533,6 +540,16 @@ def check_left(world: World, name: str) -> None:
     # Invented ones, and the commands below read them like any file.
     shutil.rmtree(world.data / "recordings", ignore_errors=True)
     shutil.rmtree(world.data / "state" / "answers", ignore_errors=True)
+
+
+def check_sums(db: sqlite3.Connection) -> None:
+    """Sums that somebody would look at come to what the requests come to."""
+    tiers = [row[0] for row in db.execute("SELECT above FROM part_tier ORDER BY above")]
+    sound = "quarter NOT IN (SELECT quarter FROM part_marked)"
+    kept = db.execute(f"SELECT {', '.join(PART)} FROM part WHERE {sound}").fetchall()
+    made = db.execute(parts(sound, tiers, "")).fetchall()
+    if sorted(kept) != sorted(made):
+        raise Broken(f"{len(set(kept) ^ set(made))} sums are not those of the requests")
 
 
 def check_wiring(world: World) -> None:
@@ -562,6 +579,7 @@ def check_end(
         found = ledger._db.execute("PRAGMA integrity_check").fetchall()
         if found != [("ok",)]:
             raise Broken(f"in the end: {found}")
+        check_sums(ledger._db)
         if MIGRATED - {row[0] for row in ledger._db.execute(_NAMES)}:
             raise Broken("a table or an index is missing")
     for name, rows in expected.items():
@@ -574,7 +592,7 @@ def check_end(
 
 
 _NAMES = "SELECT name FROM sqlite_master"
-MIGRATED = {"request_key", "tool_call", "experience", "edit"}
+MIGRATED = {"request_key", "tool_call", "experience", "edit", "part"}
 
 
 def wait_for_lock(world: World) -> None:
