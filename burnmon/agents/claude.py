@@ -47,10 +47,11 @@ SYNTHETIC = "<synthetic>"
 MAX_COST = 10**9
 """US dollars; no session costs more, a bigger number is damage."""
 
-# The first `"type":"` of a line is its own type or that of a content block; an escaped
-# quote cannot match. These carry no usage and need not be decoded. Anything else is.
 _PROGRESS = b'progress"'
 _QUIET_PROGRESS = (b'bash_progress"', b'hook_progress"', b'mcp_progress"')
+# The first `"type":"` of a line is its own type or that of a content block; an escaped
+# quote cannot match. These carry no usage and need not be decoded. Anything else is.
+# Those that are met most come first.
 _NO_USAGE = (
     b'user"',
     b'hook_success"',
@@ -76,8 +77,9 @@ _ANSWERED = (_BLOCK + b'"tool_use_id"', _BLOCK + b'"type":"tool_result"')
 """How nearly all user lines go on from their type, that hold what a tool answered.
 Others are decoded to learn whether the person wrote them: one in seven."""
 _TYPE = b'"type":"'
-GLUED = 2048
-"""How far from its end a line is searched for a request glued behind another object."""
+GLUED = 4096
+"""How far from its end a line is searched for a request glued behind another object;
+no known version writes more than half as much behind its usage."""
 _USAGE = b'"usage":{'
 _GLUE = b'}{"'
 """Where two objects share a line; inside a JSON text the quote would be escaped."""
