@@ -388,7 +388,7 @@ def _events(known: Known, now: datetime) -> tuple[Event, ...]:
         _dear(cause, known.sessions.get(session_id))
         for session_id, causes in known.causes.items()
         for cause in causes
-        if cause.kind not in ("repetition", "failing")
+        if cause.kind not in ("repetition", "failing") and cause.last_at >= since
     ]
     events.sort(key=lambda each: (each.at, each.text, each.project), reverse=True)
     return tuple(events[:MOST_EVENTS])
