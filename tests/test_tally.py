@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
+from burnmon.cli.estimates import _single
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.take import midnight
@@ -325,24 +326,35 @@ def test_past_is_the_same_as_one_by_one(
 
 @settings(max_examples=30)
 @given(sightings.files, st.sampled_from([10, 33, 90]), st.sampled_from([0, 20, 33]))
-def test_spend_by_itself_is_that_of_requests(found: Any, since: int, late: int) -> None:
+def test_spend_by_itself_is_that_of_requests(
+    tiered: PriceTable, found: Any, since: int, late: int
+) -> None:
     """What is asked for less of each request tells the same of it."""
     start, end = (NOW - timedelta(minutes=each) for each in (since, late))
     with Ledger(None) as ledger:
         sightings.absorb(ledger, found)
         requests = ledger.requests(start, end)
         spent = list(ledger.spent(start, end))
+        single = list(_single(ledger, tiered, start, end))
         firsts = {name: ledger.first_at(name, start, end) for name in AGENTS}
-    told = [
-        (*of[:7], at, *(getattr(usage, name) for name in TOKEN_NAMES), searches)
-        for of, at, usage, searches in spent
-    ]
+    told = [(*of[:7], *each) for of, made in spent for each in made]
     assert sorted(told) == sorted(
         (
             *(each.agent, each.model, each.terms.speed, each.terms.region),
-            *(each.session_id, each.subagent, each.project, each.at),
+            *(each.session_id, each.subagent, each.project),
+            round(each.at.timestamp() * 1000),
             *(getattr(each.usage, name) for name in TOKEN_NAMES),
             each.web_searches,
+        )
+        for each in requests
+    )
+    assert sorted(single) == sorted(
+        (
+            each.agent,
+            each.session_id,
+            (each.at.timestamp(), 0.0, 0, 1)
+            if (cost := tiered.cost(each)) is None
+            else (each.at.timestamp(), float(cost), 1, 0),
         )
         for each in requests
     )
