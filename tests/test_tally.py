@@ -363,6 +363,25 @@ def test_spend_by_itself_is_that_of_requests(
         assert first == min(made, default=None)
 
 
+def test_each_request_has_its_own_price(tiered: PriceTable) -> None:
+    """Prompts at and above each size, before a price changes and from then on."""
+    change = round(sightings.CHANGED.timestamp() * 1000)
+    prompts = (39, 40, 41, 60, 61, 80, 81)
+    told = [
+        sightings.plain(100 * prompt + after, change - 1 + after, (prompt, 7, 0, 0, 0))
+        for prompt in prompts
+        for after in (0, 1)
+    ]
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, [("claude", told)])
+        requests = ledger.requests()
+        single = list(_single(ledger, tiered, NOW - timedelta(hours=1), NOW))
+    costs = sorted((each.at.timestamp(), tiered.cost(each)) for each in requests)
+    assert len({cost for _, cost in costs}) == len(costs) == 14
+    found = [(part[0], part[1]) for _, _, part in single]
+    assert sorted(found) == [(at, float(cost or 0)) for at, cost in costs]
+
+
 def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:
     """A request that writes to no cache does not prolong it, even in its minute."""
     at = round(NOW.timestamp() * 1000)
