@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
+from burnmon.cli.estimates import _single
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Minutes, Spend
 from burnmon.live.take import midnight
@@ -325,30 +326,60 @@ def test_past_is_the_same_as_one_by_one(
 
 @settings(max_examples=30)
 @given(sightings.files, st.sampled_from([10, 33, 90]), st.sampled_from([0, 20, 33]))
-def test_spend_by_itself_is_that_of_requests(found: Any, since: int, late: int) -> None:
+def test_spend_by_itself_is_that_of_requests(
+    tiered: PriceTable, found: Any, since: int, late: int
+) -> None:
     """What is asked for less of each request tells the same of it."""
     start, end = (NOW - timedelta(minutes=each) for each in (since, late))
     with Ledger(None) as ledger:
         sightings.absorb(ledger, found)
         requests = ledger.requests(start, end)
         spent = list(ledger.spent(start, end))
+        single = list(_single(ledger, tiered, start, end))
         firsts = {name: ledger.first_at(name, start, end) for name in AGENTS}
-    told = [
-        (*of[:7], at, *(getattr(usage, name) for name in TOKEN_NAMES), searches)
-        for of, at, usage, searches in spent
-    ]
+    told = [(*of[:7], *each) for of, made in spent for each in made]
     assert sorted(told) == sorted(
         (
             *(each.agent, each.model, each.terms.speed, each.terms.region),
-            *(each.session_id, each.subagent, each.project, each.at),
+            *(each.session_id, each.subagent, each.project),
+            round(each.at.timestamp() * 1000),
             *(getattr(each.usage, name) for name in TOKEN_NAMES),
             each.web_searches,
+        )
+        for each in requests
+    )
+    assert sorted(single) == sorted(
+        (
+            each.agent,
+            each.session_id,
+            (each.at.timestamp(), 0.0, 0, 1)
+            if (cost := tiered.cost(each)) is None
+            else (each.at.timestamp(), float(cost), 1, 0),
         )
         for each in requests
     )
     for name, first in firsts.items():
         made = [each.at for each in requests if each.agent == name]
         assert first == min(made, default=None)
+
+
+def test_each_request_has_its_own_price(tiered: PriceTable) -> None:
+    """Prompts at and above each size, before a price changes and from then on."""
+    change = round(sightings.CHANGED.timestamp() * 1000)
+    prompts = (39, 40, 41, 60, 61, 80, 81)
+    told = [
+        sightings.plain(100 * prompt + after, change - 1 + after, (prompt, 7, 0, 0, 0))
+        for prompt in prompts
+        for after in (0, 1)
+    ]
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, [("claude", told)])
+        requests = ledger.requests()
+        single = list(_single(ledger, tiered, NOW - timedelta(hours=1), NOW))
+    costs = sorted((each.at.timestamp(), tiered.cost(each)) for each in requests)
+    assert len({cost for _, cost in costs}) == len(costs) == 14
+    found = [(part[0], part[1]) for _, _, part in single]
+    assert sorted(found) == [(at, float(cost or 0)) for at, cost in costs]
 
 
 def test_last_write_of_a_minute_tells_the_hour_cache(tiered: PriceTable) -> None:

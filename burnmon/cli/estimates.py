@@ -7,13 +7,17 @@ that a command stays quick.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain
+from operator import mul
 
 from burnmon.config import Settings
 from burnmon.live.tally import HORIZON, RECENT, Tally
 from burnmon.records import Terms, Window
+from burnmon.usage.adding import ms
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
     Learned,
@@ -134,14 +138,26 @@ def _single(
     ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
 ) -> Iterator[tuple[str, str, Part]]:
     """Agent, session and each request by itself."""
-    for of, at, usage, searches in ledger.spent(since, until):
+    cuts = cache(lambda model: prices.cuts([model]))
+    for of, requests in ledger.spent(since, until):
         agent, model, speed, region, session = of[:5]
-        rate = prices.rate(model, at, usage.prompt, Terms(speed, region))
-        if rate is None:
-            yield agent, session, (at.timestamp(), 0.0, 0, 1)
-        else:
-            cost = float(rate.cost(usage, searches))
-            yield agent, session, (at.timestamp(), cost, 1, 0)
+        sizes, changes = cuts(model)
+        starts = [ms(each) for each in changes]
+        known: dict[tuple[int, int], tuple[tuple[int, ...], int] | None] = {}
+        for at, *tokens in requests:
+            fresh, _, read, short, long, _ = tokens
+            prompt = fresh + read + short + long
+            place = bisect_left(sizes, prompt), bisect_right(starts, at)
+            if place not in known:
+                made_at = datetime.fromtimestamp(at / 1000, UTC)
+                rate = prices.rate(model, made_at, prompt, Terms(speed, region))
+                known[place] = None if rate is None else rate.whole()
+            priced = known[place]
+            if priced is None:
+                yield agent, session, (at / 1000, 0.0, 0, 1)
+            else:
+                cost = sum(map(mul, priced[0], tokens)) / priced[1]
+                yield agent, session, (at / 1000, cost, 1, 0)
 
 
 def budgets(

@@ -778,19 +778,25 @@ class Ledger:
 
     def spent(
         self, since: datetime, until: datetime
-    ) -> Iterator[tuple[Circumstance, datetime, Usage, int]]:
-        """What each counted request of a span costs by, in no order: circumstance,
-        instant, tokens and web searches."""
+    ) -> Iterator[tuple[Circumstance, list[tuple[int, ...]]]]:
+        """What each counted request of a span costs by, in no order, by circumstance.
+
+        Its instant in epoch milliseconds, the five classes of its tokens in the order
+        of ``Usage``, and its web searches.
+        """
         self._let_go()
         where, span = during(since, until)
         rows = self._db.execute(
-            "SELECT circumstance, at, input, output, cache_read, cache_write_5m,"
-            f" cache_write_1h, web_searches FROM request WHERE counted = 1 AND {where}",
+            "SELECT at, input, output, cache_read, cache_write_5m, cache_write_1h,"
+            f" web_searches, circumstance FROM request WHERE counted = 1 AND {where}",
             span,
-        ).fetchall()
-        self._name({row[0] for row in rows})
-        for place, at, *tokens, searches in rows:
-            yield self._circumstance(place), _at(at), Usage(*tokens), searches
+        )
+        found: dict[int, list[tuple[int, ...]]] = {}
+        for row in rows:
+            found.setdefault(row[7], []).append(row[:7])
+        self._name(found)
+        for place, told in found.items():
+            yield self._circumstance(place), told
 
     def first_at(self, agent: str, since: datetime, until: datetime) -> datetime | None:
         """The first counted request that an agent made in a span; None without one."""

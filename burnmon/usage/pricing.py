@@ -88,6 +88,16 @@ class Rate(Struct, frozen=True):
             + self.web_search * web_searches
         )
 
+    def whole(self) -> tuple[tuple[int, ...], int]:
+        """The six prices in whole parts of a dollar, and how many parts make one.
+
+        Whole numbers multiply several times as fast, for those who want a float.
+        """
+        prices = [getattr(self, name) for name in self.__struct_fields__]
+        digits = max(-int(each.as_tuple().exponent) for each in prices)
+        parts = 10 ** max(0, digits)
+        return tuple(int(each * parts) for each in prices), parts
+
 
 class Price(Struct, frozen=True):
     """One line of the table: what a model costs from an instant on, above a size."""
