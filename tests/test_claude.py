@@ -11,7 +11,7 @@ import homes
 import pytest
 from homes import AGENT, PROJECT, S1, S2
 
-from burnmon.agents import claude
+from burnmon.agents import AGENTS, claude
 from burnmon.agents.lines import instant, program
 from burnmon.records import COUNTED, EXTRA, Facts, LimitReading, Request, Trail, Usage
 
@@ -255,7 +255,7 @@ def test_other_progress_is_no_request(kind: str) -> None:
 )
 def test_layouts(path: str, agent: str) -> None:
     """Files of all layouts are read and belong to the session that began them."""
-    assert claude.owns(path)
+    assert AGENTS["claude"].owns(path)
     facts, _ = read(homes.result("Warmup"), homes.sidechain("m1"), path=path)
     assert facts.sightings[0].session_id == "S1"
     assert facts.sightings[0].subagent.startswith(agent)
@@ -267,7 +267,7 @@ def test_layouts(path: str, agent: str) -> None:
 )
 def test_files_beside_sessions(path: str) -> None:
     """Tool results and descriptions are no transcripts."""
-    assert not claude.owns(f"{PROJECT}/{path}")
+    assert not AGENTS["claude"].owns(f"{PROJECT}/{path}")
 
 
 def test_subagent_leaves_the_sessions_model() -> None:

@@ -11,7 +11,7 @@ import homes
 import pytest
 from homes import FIRST, SECOND, SUM2, SUM3, THIRD, count, event, meta, turn
 
-from burnmon.agents import codex
+from burnmon.agents import AGENTS, codex
 from burnmon.records import (
     COUNTED,
     REPLAYED,
@@ -604,7 +604,7 @@ def test_trail_of_a_session() -> None:
 )
 def test_files(path: str, owned: bool) -> None:
     """Rollouts are read wherever they were moved, plain or compressed."""
-    assert codex.owns(path) == owned
+    assert AGENTS["codex"].owns(path) == owned
 
 
 @pytest.mark.parametrize("path", [homes.rollout(1), f"{homes.rollout(1)}.zst"])

@@ -92,6 +92,7 @@ def test_figures_load_little(command: str, tmp_path: Path) -> None:
     a table, a first scan or a live view needs."""
     code = "import sys\nfrom burnmon.__main__ import main\nmain()"
     slow = {"typing_extensions", "inspect", "pickle", "shutil", "statistics"}
+    slow |= {"burnmon.agents.claude", "burnmon.agents.codex"}
     found = loaded(f"{code}\nsys.stderr.write('\\n')", tmp_path, command, "--json")
     assert found & (HEAVY | slow) == set()
 

@@ -19,7 +19,6 @@ from burnmon.agents.lines import UNREADABLE, instant, loose, moment
 from burnmon.records import Credits, Facts, LimitReading, Trail
 from burnmon.text import minutes_of
 
-VERSION = 1
 JITTER_SECONDS = 10
 """Resets are stated with microseconds that differ from answer to answer."""
 ROOM = timedelta(hours=1)
@@ -40,12 +39,6 @@ class _Document(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Document).decode
-
-
-def owns(path: str) -> bool:
-    """Whole documents; one that is being written has a name with a dot."""
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith(".json") and not name.startswith(".")
 
 
 def trail(path: str) -> Trail:

@@ -42,7 +42,6 @@ from burnmon.records import (
 )
 from burnmon.text import base, minutes_of
 
-VERSION = 3
 SYNTHETIC = "<synthetic>"
 MAX_COST = 10**9
 """US dollars; no session costs more, a bigger number is damage."""
@@ -228,12 +227,6 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
-
-
-def owns(path: str) -> bool:
-    """Transcripts lie beside each other or in ``subagents``; the rest are results."""
-    parts = path.split("/")
-    return path.endswith(".jsonl") and (len(parts) == 3 or "subagents" in parts[3:-1])
 
 
 def trail(path: str) -> Trail:

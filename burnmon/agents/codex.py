@@ -41,8 +41,6 @@ from burnmon.records import (
 )
 from burnmon.text import base
 
-VERSION = 4
-
 DEARER = ("priority",)
 """Service tiers with a price of their own; ``default`` and none are the same."""
 
@@ -172,12 +170,6 @@ _decode_loosely = msgspec.json.Decoder(_Line, strict=False).decode
 _decode_info = msgspec.json.Decoder(_Info | None).decode
 _decode_limits = msgspec.json.Decoder(_Limits | None).decode
 _decode_limits_loosely = msgspec.json.Decoder(_Limits | None, strict=False).decode
-
-
-def owns(path: str) -> bool:
-    """Rollouts, plain or compressed, whatever their name."""
-    name = path.rsplit("/", 1)[-1]
-    return name.endswith((".jsonl", ".jsonl.zst"))
 
 
 def trail(path: str) -> Trail:

@@ -14,8 +14,6 @@ import msgspec
 from burnmon.agents.lines import MAX_TOKENS, UNREADABLE
 from burnmon.records import Facts, LimitReading, Trail
 
-VERSION = 1
-
 
 class _Limit(msgspec.Struct):
     kind: str
@@ -34,11 +32,6 @@ class _Recording(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Recording).decode
-
-
-def owns(path: str) -> bool:
-    """Recordings are kept one file a month."""
-    return path.endswith(".jsonl")
 
 
 def trail(path: str) -> Trail:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from burnmon.agents import AGENTS
+from burnmon.agents import AGENTS, load
 from burnmon.live.sweep import open_session, processors
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.work_store import WorkFile, WorkRows, work_rows
@@ -100,6 +100,7 @@ def _gather_ahead(
     from burnmon.live.workers import portions_of, shared
 
     portions, share = portions_of(files, fresh, SHARE)
+    load({each.agent for each in files}, work=True)
     rows: list[WorkRows] = []
     taken = done = 0
     for number, packed in shared(portions, _packed, workers):

@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from burnmon.agents import load
 from burnmon.live.sweep import Found, Read, read_file
 from burnmon.records import Facts
 from burnmon.usage.copies import Copies, fold
@@ -44,6 +45,7 @@ def read_ahead(found: Sequence[Found], workers: int, batch: int) -> Iterator[_Po
     sweep then meets it by itself. No thread may run in this process.
     """
     portions, share = portions_of(found, attrgetter("size"), SHARE)
+    load({each.agent for each in found})
     packed = shared(portions, _packed, workers)
     yield from _batches((_unpacked(each) for _, each in packed), batch // share)
 
