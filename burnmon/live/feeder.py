@@ -60,8 +60,6 @@ STATE = timedelta(seconds=2)
 """The shortest time between two writings of the state file."""
 RETRY = timedelta(seconds=5)
 """The pause after a failure."""
-LESSONS = 5
-"""Closed windows whose forecasts are judged between two snapshots."""
 PORTION = 8 << 20
 """Bytes read between two looks at whether to stop, or at what is written meanwhile."""
 
@@ -323,9 +321,8 @@ class Feeder:
         found = engine.gather(now)
         if not self._wake.is_set():
             found |= engine.compare(now)
-        for _ in range(LESSONS):
-            if self._wake.is_set() or not engine.learn(now):
-                break
+        # All closed windows of a new ledger in a stretch of seconds, not for many minutes.
+        while not self._wake.is_set() and engine.learn(now):
             found = True
         return found
 
