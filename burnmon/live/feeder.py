@@ -321,7 +321,7 @@ class Feeder:
         found = engine.gather(now)
         if not self._wake.is_set():
             found |= engine.compare(now)
-        # All closed windows of a new ledger in a stretch of seconds, not for many minutes.
+        # All of a new ledger at once: for some seconds, and not for many minutes.
         while not self._wake.is_set() and engine.learn(now):
             found = True
         return found
