@@ -241,6 +241,22 @@ def test_registry_names_running_sessions(following: Begin, home: Path) -> None:
         assert engine.step().sessions[0].state != "burning"
 
 
+def test_registry_is_news_once(
+    settings: Settings, following: Begin, home: Path
+) -> None:
+    """No file event tells of it: a look that nobody woke for wakes whoever shows it."""
+    engine, fed = following().engine, Feeder(settings, lambda _: None, watch=False)
+    entry = {"pid": os.getpid(), "sessionId": "S1", "status": "busy"}
+    woken = []
+    for status in ("busy", "busy", "waiting"):
+        entry |= {"status": status, "statusUpdatedAt": int(NOW.timestamp() * 1000)}
+        put(home, "sessions/1.json", json.dumps(entry).encode())
+        fed._wake.clear()
+        fed._look_beyond(engine, NOW)
+        woken.append(fed._wake.is_set())
+    assert woken == [True, False, True]
+
+
 def test_old_session_is_whole(following: Begin, home: Path) -> None:
     """A session older than what is kept costs what it cost from its first day."""
     old = assistant("m1", timestamp=at("10:00", "2026-10-20"))
@@ -745,7 +761,9 @@ def test_walk_that_is_owed_comes_with_the_next_tick(
     (home / "projects").mkdir(parents=True)
     watch.begin(NOW)
     fed._walked_at = NOW
-    engine: Any = SimpleNamespace(watching=True, moved=lambda _: [])
+    engine: Any = SimpleNamespace(
+        watching=True, moved=lambda _: [], look_around=lambda: False
+    )
     woken = []
     for lost in (False, True):
         watch.lost = lost

@@ -444,14 +444,18 @@ class Engine:
         self.renew(now)
         return True
 
-    def look_around(self) -> None:
-        """The registries of running sessions, and how many files each root has."""
-        self._alive = {
-            each.session_id: each
-            for root in self.settings.roots
-            if root.agent == "claude"
-            for each in alive(root.path)
-        }
+    def look_around(self) -> bool:
+        """Read the registries of running sessions; whether they tell something new."""
+        before, self._alive = (
+            self._alive,
+            {
+                each.session_id: each
+                for root in self.settings.roots
+                if root.agent == "claude"
+                for each in alive(root.path)
+            },
+        )
+        return self._alive != before
 
     def count_files(self) -> None:
         """How many session files each root holds, and what all of them came to."""

@@ -42,8 +42,8 @@ TICK = timedelta(seconds=1)
 """A snapshot at least this often while something burns."""
 BREATH = timedelta(milliseconds=200)
 """The shortest pause between two looks that nobody woke for."""
-REST = timedelta(seconds=15)
-"""And this often while nothing does, on whole quarters of a minute: clocks that show
+REST = timedelta(seconds=30)
+"""And this often while nothing does, on whole and half minutes: clocks that show
 minutes turn with them."""
 WALK = timedelta(seconds=30)
 """A whole walk at least this often while file events arrive; each tick without."""
@@ -92,7 +92,6 @@ class Feeder:
         self._walked_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._found_at: datetime | None = None
-        self._around_at: datetime | None = None
         self._newest: list[str] = []
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
@@ -284,9 +283,12 @@ class Feeder:
             left -= pause
 
     def _look_beyond(self, engine: Engine, now: datetime) -> None:
-        """Notice what events do not tell: trees that came or went, and files written
-        through another name, a memory map or another machine."""
+        """Notice what events do not tell: what agents state of themselves, trees that
+        came or went, and files written through another name, a memory map or another
+        machine."""
         self._looked_at = now
+        if engine.look_around():
+            self._wake.set()
         if self._watch is not None and engine.watching:
             for path in engine.moved(self._newest):
                 self._watch.note(path)
@@ -310,9 +312,6 @@ class Feeder:
                 self._watch.again(now, engine.directories)
                 engine.watching = self._watch.works()
             self._count(engine, now)
-        if _passed(self._around_at, now, TICK):
-            self._around_at = now
-            engine.look_around()
 
     def _look_deeper(self, engine: Engine, now: datetime) -> bool:
         """What takes a while, and nobody waits for: what sessions worked on, and, while
