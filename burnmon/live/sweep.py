@@ -90,8 +90,7 @@ class Sweep:
         self.hindered = ""
         if only is None:
             self.unreadable, self.directories = {}, set()
-        candidates = self._walk() if only is None else self._named(only)
-        found = [each for each in candidates if self._moved_on(each)]
+        found = list(self._walk() if only is None else self._named(only))
         found.sort(key=lambda each: each.mtime_ns, reverse=True)
         return found
 
@@ -113,23 +112,27 @@ class Sweep:
 
     def count(self, root: Root) -> int:
         """Session files below a root."""
-        return sum(1 for _ in self._below(root))
+        return sum(1 for _ in self._below(root, every=True))
 
     def _walk(self) -> Iterator[Found]:
         for root in self.roots:
             yield from self._below(root)
 
-    def _below(self, root: Root) -> Iterator[Found]:
+    def _below(self, root: Root, every: bool = False) -> Iterator[Found]:
+        """What changed below a root, or ``every`` session file."""
         agent = AGENTS[root.agent]
         base = os.fspath(root.path)
+        cut = len(base) + 1
         for name in agent.documents:
-            seen = self._entry(root, f"{base}/{name}", len(base) + 1)
+            seen = self._entry(root, f"{base}/{name}", cut, every=every)
             if seen is not None:
                 yield seen
         for tree in agent.trees:
-            yield from self._scan(agent, root, f"{base}/{tree}", len(base) + 1)
+            yield from self._scan(agent, root, f"{base}/{tree}", cut, every)
 
-    def _scan(self, agent: Agent, root: Root, start: str, cut: int) -> Iterator[Found]:
+    def _scan(
+        self, agent: Agent, root: Root, start: str, cut: int, every: bool
+    ) -> Iterator[Found]:
         """Session files at any depth; links to directories are not followed."""
         pending = [(start, 0)]
         while pending:
@@ -141,7 +144,7 @@ class Sweep:
                         if entry.is_dir(follow_symlinks=False):
                             pending.append((entry.path, entry.inode()))
                         elif agent.owns(entry.path[cut:]):
-                            seen = self._entry(root, entry.path, cut, entry)
+                            seen = self._entry(root, entry.path, cut, entry, every)
                             if seen is not None:
                                 yield seen
             except FileNotFoundError:
@@ -150,10 +153,19 @@ class Sweep:
                 self._report(directory, error)
 
     def _entry(
-        self, root: Root, path: str, cut: int, entry: os.DirEntry[str] | None = None
+        self,
+        root: Root,
+        path: str,
+        cut: int,
+        entry: os.DirEntry[str] | None = None,
+        every: bool = False,
     ) -> Found | None:
+        """A file as it lies there, unless it was read like that; ``every`` tells of
+        those as well."""
         try:
             status = entry.stat() if entry is not None else Path(path).stat()
+            if not every and self._is_read(root, path, status):
+                return None  # as nearly all are
             path.encode()
         except FileNotFoundError:
             return None
@@ -197,14 +209,13 @@ class Sweep:
                     if seen is not None:
                         yield seen
 
-    def _moved_on(self, found: Found) -> bool:
-        known = self.known.get(found.path)
-        if known is None or known.reader != AGENTS[found.agent].version:
-            return True
-        return (known.inode, known.size, known.mtime_ns) != (
-            found.inode,
-            found.size,
-            found.mtime_ns,
+    def _is_read(self, root: Root, path: str, status: os.stat_result) -> bool:
+        """Whether a file is as it was when it was read, by the reader of now."""
+        return self.known.get(path) == (
+            AGENTS[root.agent].version,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
         )
 
     def absorb_history(
