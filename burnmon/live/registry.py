@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +19,14 @@ from burnmon.records import Alive
 
 def alive(root: Path) -> Iterator[Alive]:
     """Sessions that Claude Code says are running, whose process still lives."""
-    for path in root.glob("sessions/*.json"):
+    names: list[str] = []
+    with suppress(OSError):
+        names = os.listdir(f"{root}/sessions")  # noqa: PTH208 — asked each second
+    for name in names:
+        if not name.endswith(".json"):
+            continue
         try:
-            entry = json.loads(content(path))
+            entry = json.loads(content(root / "sessions" / name))
             pid, session_id = int(entry["pid"]), str(entry["sessionId"])
             since = datetime.fromtimestamp(entry["statusUpdatedAt"] / 1000, UTC)
             status = str(entry["status"])
