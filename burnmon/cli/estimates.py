@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import chain
 from operator import mul
@@ -17,7 +17,7 @@ from operator import mul
 from burnmon.config import Settings
 from burnmon.live.tally import HORIZON, RECENT, Tally
 from burnmon.records import Terms, Window
-from burnmon.usage.adding import ms
+from burnmon.usage.adding import instant_of, ms
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
     Learned,
@@ -149,8 +149,7 @@ def _single(
             prompt = fresh + read + short + long
             place = bisect_left(sizes, prompt), bisect_right(starts, at)
             if place not in known:
-                made_at = datetime.fromtimestamp(at / 1000, UTC)
-                rate = prices.rate(model, made_at, prompt, Terms(speed, region))
+                rate = prices.rate(model, instant_of(at), prompt, Terms(speed, region))
                 known[place] = None if rate is None else rate.whole()
             priced = known[place]
             if priced is None:

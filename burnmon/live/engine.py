@@ -446,15 +446,13 @@ class Engine:
 
     def look_around(self) -> bool:
         """Read the registries of running sessions; whether they tell something new."""
-        before, self._alive = (
-            self._alive,
-            {
-                each.session_id: each
-                for root in self.settings.roots
-                if root.agent == "claude"
-                for each in alive(root.path)
-            },
-        )
+        before = self._alive
+        self._alive = {
+            each.session_id: each
+            for root in self.settings.roots
+            if root.agent == "claude"
+            for each in alive(root.path)
+        }
         return self._alive != before
 
     def count_files(self) -> None:

@@ -57,17 +57,17 @@ def session_rows(
     rows: list[_Placed] = []
     for name, session in accounts.sessions.items():
         stirs = _stirs(alive.get(name), rates.get(name))
+        version = sums.get(name, _NOTHING).version
         told = moving.get(name) or quiet.get(name)
         if (
             told is None
             or told.session is not session
-            or told.version != sums.get(name, _NOTHING).version
+            or told.version != version
             or told.stirs != stirs
         ):
             shown = session.last_at is not None and now - session.last_at <= SHOWN
             alone = alive.get(name), accounts, rates, limits, kept
             row = (_placed(_kept_row(session, *alone)),) if shown else ()
-            version = sums.get(name, _NOTHING).version
             told = moving[name] = _Told(session, version, stirs, row)
         rows += told.row
     rows.sort(key=itemgetter(0))

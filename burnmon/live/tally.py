@@ -7,7 +7,7 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import TypeVar
@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request, Terms, Usage
-from burnmon.usage.adding import Minute
+from burnmon.usage.adding import Minute, instant_of
 from burnmon.usage.copies import Circumstance
 from burnmon.usage.ledger import Change, Past, Sum
 from burnmon.usage.pricing import PriceTable, Rate
@@ -110,7 +110,7 @@ class Tally:
         session.version = self.version
         requests = unpriced = 0
         for each in told:
-            at = _instant(each.last_at)
+            at = instant_of(each.last_at)
             rate = self.prices.rate(model, at, each.prompt, terms)
             spend = _spend(each, rate)
             session.minutes.put(each.minute, spend)
@@ -125,7 +125,7 @@ class Tally:
         if unpriced:
             self.unpriced[model] = self.unpriced.get(model, 0) + unpriced
         if subagent:
-            last_at = _instant(max(each.last_at for each in told))
+            last_at = instant_of(max(each.last_at for each in told))
             before = session.subagents.get(subagent, last_at)
             session.subagents[subagent] = max(before, last_at)
 
@@ -327,10 +327,6 @@ def _merge(spends: dict[int, Spend], place: int, spend: Spend) -> None:
     if known is None:
         known = spends[place] = Spend()
     known.merge(spend)
-
-
-def _instant(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 _Cost = TypeVar("_Cost", float, Decimal)

@@ -8,7 +8,7 @@ and only what comes of that is sorted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from burnmon.usage.copies import CIRCUMSTANCE
@@ -172,6 +172,11 @@ def bounds(since: datetime | None, until: datetime | None) -> tuple[int, int]:
         -(2**62) if since is None else ms(since),
         2**62 if until is None else ms(until),
     )
+
+
+def instant_of(ms: int) -> datetime:
+    """The instant of epoch milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def ms(at: datetime) -> int:

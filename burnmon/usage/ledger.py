@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
@@ -44,6 +44,7 @@ from burnmon.usage.adding import (
     bounds,
     by_minute,
     during,
+    instant_of,
     ms,
 )
 from burnmon.usage.copies import (
@@ -361,7 +362,7 @@ class Ledger:
         (first,) = self._db.execute(
             "SELECT min(first_at) FROM file WHERE session = ?", (session_id,)
         ).fetchone()
-        return None if first is None else _at(first)
+        return None if first is None else instant_of(first)
 
     def accounts(self, since: datetime) -> dict[str, str]:
         """The account of each session that has a line since an instant."""
@@ -808,7 +809,7 @@ class Ledger:
             " ORDER BY quarter, at LIMIT 1",
             (*span, number(agent)),
         ).fetchone()
-        return None if row is None else _at(row[0])
+        return None if row is None else instant_of(row[0])
 
     def past(
         self,
@@ -872,7 +873,7 @@ class Ledger:
                 )
             ]
             if rows:
-                yield session_id, _at(max(row[1] for row in rows))
+                yield session_id, instant_of(max(row[1] for row in rows))
 
     def _made(
         self, circumstance: int, first: int, last: int, where: str = "1"
@@ -919,7 +920,7 @@ class Ledger:
             " (SELECT max(at) FROM request"
             " WHERE quarter = (SELECT max(quarter) FROM request))"
         ).fetchone()
-        return None if first is None else (_at(first), _at(last))
+        return None if first is None else (instant_of(first), instant_of(last))
 
     def models(self, agent: str = "") -> set[str]:
         """Models of any request, of one agent if named, as the agents spell them."""
@@ -974,7 +975,7 @@ class Ledger:
             tuple(keys),
             self._text(model),
             Terms(self._text(speed), self._text(region)),
-            _at(at),
+            instant_of(at),
             prompt,
             Usage(*row[count + 5 : count + 10]),
             *row[count + 10 :],
@@ -988,7 +989,7 @@ class Ledger:
             " ORDER BY observed_at, used",
             (ms(since),),
         ).fetchall()
-        at = cache(_at)  # most instants are told more than once
+        at = cache(instant_of)  # most instants are told more than once
         return [_reading(row, at) for row in rows]
 
     def experiences(self) -> dict[tuple[str, str, str, int], str]:
@@ -1027,7 +1028,7 @@ class Ledger:
             (json.dumps(list(sessions or ())), ms(since)),
         )
         for row in rows:
-            yield Mark(row[0], row[1], _at(row[2]), row[3], row[4])
+            yield Mark(row[0], row[1], instant_of(row[2]), row[3], row[4])
 
     def dedup(self) -> dict[str, int]:
         """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
@@ -1175,7 +1176,3 @@ def _reading(row: Sequence[Any], at: Callable[[int], datetime]) -> LimitReading:
 
 def _trail(text: str) -> Trail:
     return Trail(**json.loads(text))
-
-
-def _at(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
