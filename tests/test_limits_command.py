@@ -14,9 +14,12 @@ from msgspec.structs import replace
 
 from burnmon import cli, config
 from burnmon.cli import limits as command
+from burnmon.cli.estimates import QUARTER, _single_from
 from burnmon.config import Settings
 from burnmon.records import COUNTED, Facts, LimitReading, Sighting, Trail
 from burnmon.usage.ledger import FileState, Ledger
+from burnmon.usage.limits import stated
+from burnmon.usage.stretches import stretches
 
 NOW = datetime(2026, 11, 17, 13, 32, tzinfo=UTC)
 HOUR, WEEK = 300, 10080
@@ -103,6 +106,16 @@ def test_only_the_named_agent_counts() -> None:
     """With --agent the limits of others neither block nor appear."""
     found = asked([*SAFE], "codex", agents=["claude", "codex"])
     assert (found.windows, found.missing) == ((), ("codex",))
+
+
+def test_old_reading_does_not_tell_requests_of_today_apart() -> None:
+    """Only a reading that is young enough for a quarter of an hour to matter does."""
+    young, old = reading(0.4, ago=200), reading(0.2, ago=40 * 60, **WEEKLY)
+    known = stretches([young, old])
+    both = [each for each, _ in stated(known, NOW)]
+    assert {each.window_minutes for each in both} == {HOUR, WEEK}
+    since = _single_from(stated(known, NOW), {}, NOW)
+    assert timedelta() <= young.observed_at - since < QUARTER
 
 
 def test_later_readings_are_not_known_yet() -> None:

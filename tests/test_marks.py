@@ -9,8 +9,9 @@ from typing import Literal
 
 from burnmon.live.marks import Marks
 from burnmon.live.take import MOST_EVENTS
-from burnmon.records import Mark, Session
+from burnmon.records import Facts, Mark, Session, Trail
 from burnmon.usage.headroom import LIKE_TURNS, begun, last_turns
+from burnmon.usage.ledger import FileState, Ledger
 
 NOW = datetime(2026, 11, 20, 10, 31, tzinfo=UTC)
 SESSIONS = {
@@ -34,6 +35,18 @@ def put(*told: Iterable[Mark]) -> Marks:
     made = Marks()
     made.put(every, SESSIONS)
     return made
+
+
+def holding(told: Sequence[Mark]) -> Ledger:
+    """A ledger with the sessions' files and these marks."""
+    ledger = Ledger(None)
+    now = round(NOW.timestamp() * 1000)
+    for name, each in SESSIONS.items():
+        trail = Trail(name, last_at=now)
+        state = FileState("claude", each.account, f"/{name}", trail=trail)
+        marks = [each for each in told if each.session_id == name]
+        ledger.absorb([(state, Facts(marks=marks))])
+    return ledger
 
 
 def starts(of: Iterable[Mark], account: str) -> Sequence[datetime]:
@@ -71,3 +84,25 @@ def test_version_tells_of_new_prompts() -> None:
     assert made.version == before
     made.put(marks("S1", 4), SESSIONS)
     assert made.version == before + 1
+
+
+def test_ledger_tells_no_more_than_is_kept() -> None:
+    """What is looked at is the same whether all marks were read or the last of them;
+    clocks that are ahead state prompts of later, which take no other's place."""
+    told = [*marks("S1", 900), *marks("S2", 700, "compacted"), *marks("S3", 7)]
+    ahead = [each._replace(at=each.at + timedelta(hours=1)) for each in told[:30]]
+    since = NOW - timedelta(hours=12)
+    with holding([*told, *ahead]) as ledger:
+        loaded, whole = Marks(), Marks()
+        loaded.load(ledger, since, SESSIONS)
+        whole.put(ledger.each_mark(since), SESSIONS)
+        last = ledger.prompts(LIKE_TURNS, since, NOW)
+        late = ledger.prompts(5, NOW - timedelta(minutes=3))
+    for account in ("", "other"):
+        assert starts(loaded.prompts(), account) == starts(whole.prompts(), account)
+        assert starts(last, account) == starts(whole.prompts(), account)
+    assert len(last) == LIKE_TURNS + 7
+    assert [each.session_id for each in late] == ["S1"] * 5 + ["S3"] * 4
+    newest = sorted(told[900:1600], key=lambda each: each.at)[-MOST_EVENTS:]
+    assert set(newest) <= set(loaded.events)
+    assert len(loaded.events) < 10 * MOST_EVENTS

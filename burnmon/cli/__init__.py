@@ -55,6 +55,11 @@ def run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
 
     Raises BurnmonError with a message for the person; the caller prints it.
     """
+    with _uncollected():
+        return _run(argv, environ, now)
+
+
+def _run(argv: Sequence[str], environ: Mapping[str, str], now: datetime) -> int:
     called = "" if _asks_for_help(argv) else _command_of(argv)
     if called in ("statusline", "collect"):
         from burnmon.cli.statusline import main
@@ -148,8 +153,7 @@ def _run_parsed(
     args.since, args.until = when.between(args.since, args.until, now, settings.zone)
     module, _, function = COMMANDS[args.command].target.partition(":")
     command = getattr(import_module(module), function)
-    with _uncollected():
-        code: int = command(args, settings, now)
+    code: int = command(args, settings, now)
     return code
 
 

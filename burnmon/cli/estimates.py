@@ -20,6 +20,7 @@ from burnmon.records import Terms, Window
 from burnmon.usage.adding import instant_of, ms
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
+    LIKE_TURNS,
     Learned,
     Owner,
     Work,
@@ -36,7 +37,7 @@ from burnmon.usage.pricing import PriceTable
 from burnmon.usage.stretches import Series, Stretch
 
 SINGLE = timedelta(hours=24)
-"""How far back requests are looked at one by one, if a reading is that old."""
+"""A reading that is older is compared with sums by the quarter of an hour."""
 SHORT = timedelta(hours=3)
 """The last turns that took longer together are added up by the quarter of an hour."""
 QUARTER = timedelta(minutes=15)
@@ -53,7 +54,7 @@ def with_estimates(
     if all(window.used is None for window, _ in stated):
         return list(stated)
     accounts = ledger.accounts(now - HORIZON)
-    turns = begun(ledger.marks(now - HORIZON), accounts)
+    turns = begun(ledger.prompts(LIKE_TURNS, now - HORIZON, now), accounts)
     spending = _spending(
         ledger, prices, accounts, _single_from(stated, turns, now), now
     )
@@ -81,14 +82,17 @@ def _single_from(
     now: datetime,
 ) -> datetime:
     """From when on requests are told apart: from the oldest reading in force, and from
-    the oldest turn that is looked at, if it is young enough for a quarter to matter."""
+    the oldest turn that is looked at, if they are young enough for a quarter to matter.
+    """
+    looked = (looked_back_to([each], now) for each in stated)
     begun = (at for starts in turns.values() for at in last_turns(starts, now)[:1])
-    first = min(
-        looked_back_to(stated, now),
-        now - RECENT,
-        *(at for at in begun if now - at <= SHORT),
+    since = min(
+        [
+            now - RECENT,
+            *(at for at in looked if now - at <= SINGLE),
+            *(at for at in begun if now - at <= SHORT),
+        ]
     )
-    since = max(first, now - SINGLE)
     return since - timedelta(seconds=since.timestamp() % QUARTER.total_seconds())
 
 

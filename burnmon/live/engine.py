@@ -165,7 +165,7 @@ class Engine:
         self._load_older(self._sessions)
         self._read_limits(self.ledger.readings(now - limits.HORIZON))
         self._marks = Marks()
-        self._marks.put(self.ledger.each_mark(self._since), self._sessions)
+        self._marks.load(self.ledger, self._since, self._sessions)
         self._load_experiences()
         self._learned = self._budgets = None
         self._kept = Kept()

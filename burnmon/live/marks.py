@@ -7,12 +7,14 @@ next turn will cost; of everything else the newest become events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import chain
 from operator import attrgetter
 
 from burnmon.live.take import MOST_EVENTS, TOLD_MARKS
 from burnmon.records import Mark, Session
 from burnmon.usage.headroom import LIKE_TURNS, Owner
+from burnmon.usage.ledger import Ledger
 
 SPARE = 4
 """So many times what is looked at is kept: a clock that is ahead states marks of later,
@@ -27,6 +29,14 @@ class Marks:
         self._events: dict[Mark, None] = {}
         self.version = 0
         """Another number after each prompt."""
+
+    def load(
+        self, ledger: Ledger, since: datetime, sessions: Mapping[str, Session]
+    ) -> None:
+        """``put`` what a ledger tells since an instant, as far as it would be kept."""
+        events = ledger.newest_marks(TOLD_MARKS, SPARE * MOST_EVENTS, since)
+        self.put(events, sessions)
+        self.put(ledger.prompts(SPARE * LIKE_TURNS, since), sessions)
 
     def put(self, marks: Iterable[Mark], sessions: Mapping[str, Session]) -> None:
         """Take marks, in any order; ``sessions`` tell whose account a prompt is of."""

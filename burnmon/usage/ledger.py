@@ -1023,12 +1023,56 @@ class Ledger:
         among = "" if sessions is None else " AND session IN (SELECT value FROM told)"
         rows = self._db.execute(
             "WITH told AS (SELECT value FROM json_each(?))"
-            " SELECT agent, session, at, kind, detail FROM mark"
-            f" WHERE at >= ?{among} ORDER BY at",
+            f" SELECT {_MARK} FROM mark WHERE at >= ?{among} ORDER BY at",
             (json.dumps(list(sessions or ())), ms(since)),
         )
-        for row in rows:
-            yield Mark(row[0], row[1], instant_of(row[2]), row[3], row[4])
+        return map(_mark, rows)
+
+    def newest_marks(
+        self, kinds: Iterable[str], count: int, since: datetime
+    ) -> list[Mark]:
+        """The last ``count`` marks of some kinds since an instant, the newest first."""
+        rows = self._db.execute(
+            f"SELECT {_MARK} FROM mark WHERE at >= ?"
+            " AND kind IN (SELECT value FROM json_each(?)) ORDER BY at DESC LIMIT ?",
+            (ms(since), json.dumps(list(kinds)), count),
+        ).fetchall()
+        return list(map(_mark, rows))
+
+    def prompts(
+        self, count: int, since: datetime, until: datetime | None = None
+    ) -> list[Mark]:
+        """The last ``count`` prompts of each account up to an instant, newest first.
+
+        There are thousands in some days, so it looks no further back than it must.
+        """
+        owners = {
+            session: (agent, account)
+            for agent, session, account in self._db.execute(
+                "SELECT agent, session, account FROM file"
+                " WHERE last_at >= ? AND session != '' ORDER BY last_at, path",
+                (ms(since),),
+            )
+        }
+        wanted = dict.fromkeys(owners.values(), count)
+        found = []
+        rows = self._db.execute(
+            f"SELECT {_MARK} FROM mark WHERE kind = 'prompt' AND at BETWEEN ? AND ?"
+            " ORDER BY at DESC",
+            bounds(since, until),
+        )
+        with closing(rows):
+            for row in rows:
+                owner = owners.get(row[1])
+                if owner not in wanted:
+                    continue
+                found.append(_mark(row))
+                wanted[owner] -= 1
+                if not wanted[owner]:
+                    del wanted[owner]
+                    if not wanted:
+                        break
+        return found
 
     def dedup(self) -> dict[str, int]:
         """Lines seen, requests kept, duplicates dropped, lines skipped, set aside."""
@@ -1172,6 +1216,14 @@ def _reading(row: Sequence[Any], at: Callable[[int], datetime]) -> LimitReading:
         source,
         at(repeated),
     )
+
+
+_MARK = "agent, session, at, kind, detail"
+
+
+def _mark(row: Sequence[Any]) -> Mark:
+    agent, session_id, at, kind, detail = row
+    return Mark(agent, session_id, instant_of(at), kind, detail)
 
 
 def _trail(text: str) -> Trail:
