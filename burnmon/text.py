@@ -273,6 +273,14 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    return _plain_again(text) if len(text) < _SHORT else _plain(text)
+
+
+_SHORT = 200
+"""Characters of a text that may come again: names and words of our own."""
+
+
+def _plain(text: str) -> str:
     # Blanks of any width count as one, for not all of them are printable.
     spaced = re.sub(r"[^\S ]+", " ", _ESCAPES.sub("", text))
     return "".join(
@@ -282,6 +290,9 @@ def plain(text: str) -> str:
         and not "\ufe00" <= char <= "\ufe0f"
         and not "\U000e0100" <= char <= "\U000e01ef"
     )
+
+
+_plain_again = lru_cache(maxsize=512)(_plain)
 
 
 @lru_cache(maxsize=1024)

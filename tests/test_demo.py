@@ -426,13 +426,17 @@ def test_lines_are_the_same_while_what_they_rest_on_is() -> None:
     size, same = (120, 12), set[str]()
     before: dict[str, tuple[object, object]] = {}
     shown = demo.snapshot()
-    for step in range(200):
-        now = demo.START + timedelta(milliseconds=70 * step)
+    moments = [
+        timedelta(milliseconds=70 * step) + timedelta(minutes=59) * (step // 40)
+        for step in range(1200)
+    ]
+    for passed in moments:
+        now = demo.START + passed
         scene = with_latest(None, replace(shown, now=now), View(pane="limits"))
-        for part in ("answer", "burn", "sessions", "events"):
+        for part in ("answer", "limits", "burn", "sessions", "events"):
             rests, lines = rests_on(part, scene), draw(part, scene, size, low=False)
             if part in before and before[part][0] == rests:
                 same.add(part)
-                assert before[part][1] == lines
+                assert before[part][1] == lines, (part, passed)
             before[part] = rests, lines
-    assert same == {"answer", "burn", "events"}
+    assert same == {"answer", "limits", "burn", "events"}

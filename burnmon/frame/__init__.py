@@ -8,6 +8,7 @@ snapshot, a view and a size; nothing reads a clock, a terminal or a setting.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from burnmon.frame.answer import answer, banners
 from burnmon.frame.box import bottom, inner_width
@@ -15,12 +16,12 @@ from burnmon.frame.burn import burn, burn_line
 from burnmon.frame.events import events, welcome
 from burnmon.frame.graph import in_one_colour
 from burnmon.frame.limits import groups, limits
-from burnmon.frame.plan import LOW, Heights, plan
+from burnmon.frame.plan import LOW, Heights, plan, plan_rests_on
 from burnmon.frame.segments import Line, Segment, blank, fitted, joined, to_text
 from burnmon.frame.sessions import bare_rows, counts, sessions
 from burnmon.frame.view import BURN, EVENTS, LIMITS, SESSIONS, Scene, View
 from burnmon.live.snapshot import Snapshot
-from burnmon.text import ago, local
+from burnmon.text import ago, local, span
 
 __all__ = [
     "Heights",
@@ -32,6 +33,7 @@ __all__ = [
     "lines",
     "once",
     "plan",
+    "plan_rests_on",
     "rests_on",
 ]
 
@@ -84,27 +86,36 @@ def draw(part: str, scene: Scene, size: tuple[int, int], *, low: bool) -> list[L
 
 def rests_on(part: str, scene: Scene) -> object:
     """What the lines of a part are made of, besides its size: while it is equal to that
-    of before, so are they; the age of a limit may be a second behind."""
+    of before, so are they."""
     if part == "answer":
         latest = scene.latest
         last_at = latest.health.last_line_at
         age = last_at and ago(last_at, latest.now)  # in tenths of a second
         words = latest.answer, latest.answer_level, age
-        return *words, latest.health, _time(latest)
+        return *words, latest.health, int(latest.now.timestamp()), latest.zone
     shown, view = scene.snapshot, scene.view
     if part == LIMITS:
-        return shown.limits, shown.missing, _time(shown), view
+        return shown.limits, shown.missing, _ages(shown), _date(shown), view
     if part == BURN:
         beside = shown.charts, shown.limits, shown.unpriced_models
-        return shown.burn, *beside, local(shown.now, shown.zone).date(), view
+        return shown.burn, *beside, _date(shown), view
     if part == EVENTS:
-        return shown.events, shown.commits, _time(shown), view
+        minute = int(shown.now.timestamp()) // 60
+        return shown.events, shown.commits, minute, shown.zone, view
     return scene
 
 
-def _time(snapshot: Snapshot) -> tuple[int, str]:
-    """The time as far as words depend on it: they count seconds."""
-    return int(snapshot.now.timestamp()), snapshot.zone
+def _date(snapshot: Snapshot) -> tuple[date, str]:
+    return local(snapshot.now, snapshot.zone).date(), snapshot.zone
+
+
+def _ages(snapshot: Snapshot) -> list[str | None]:
+    """Ages of limits and what is left of them, as they are written."""
+    now, windows = snapshot.now, [row.window for row in snapshot.limits]
+    old = [each.observed_at for each in windows]
+    left = [each.resets_at for each in windows]
+    ages = [None if each is None else span(now - each) for each in old]
+    return [*ages, *(None if each is None else span(each - now) for each in left)]
 
 
 def lines(

@@ -51,6 +51,15 @@ def plan(scene: Scene, size: tuple[int, int]) -> Heights:
     return heights | _shared(snapshot, width, room)
 
 
+def plan_rests_on(scene: Scene) -> object:
+    """What the heights are made of, besides the size: while it is equal to that of
+    before, so are they."""
+    shown, latest = scene.snapshot, scene.latest
+    failing = latest.health.failed_at is not None, latest.health.failure
+    found = shown.limits, shown.missing, bool(shown.sessions), shown.scan, shown.places
+    return found, failing, latest.scan, scene.view
+
+
 def _low(scene: Scene, size: tuple[int, int]) -> Heights:
     """Limits, then a line of burn, then, in what is left, the answer and banners."""
     width, height = size

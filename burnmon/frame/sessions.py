@@ -43,18 +43,15 @@ def sessions(snapshot: Snapshot, view: View, size: tuple[int, int]) -> list[Line
     table = table_for(inner_width(width), snapshot.sessions, snapshot.now)
     chosen = position([row.session_id for row in rows], view.session)
     first = window_on_screen(len(rows), chosen, height - 2)
-    lines = [inside(_names(table, inner_width(width), view), width)]
+    lines = [inside(_names(table, inner_width(width), view.order), width)]
     if not rows:
         lines.append(inside([Segment(_nothing(snapshot, view), "dim")], width))
     for place, row in enumerate(rows[first:], first):
         if len(lines) >= height - 1:
             break
         moment = moment_of(row, snapshot.now)
-        if view.pane and place == chosen:
-            line = _row(row, moment, table, inner_width(width))
-            lines.append(_marked(line, view, width))
-        else:
-            lines.append(_row_inside(row, moment, table, width))
+        mark = view.pane if view.pane and place == chosen else ""
+        lines.append(_row_inside(row, moment, table, width, mark))
     heading = Heading(
         "3",
         "Sessions",
@@ -73,13 +70,8 @@ def row_at(snapshot: Snapshot, view: View, height: int, line: int) -> str:
     return keys[place] if line >= 2 and place < len(keys) else ""
 
 
-def _marked(line: Line, view: View, width: int) -> Line:
-    if view.pane == SESSIONS:
-        return inside(styled(line, "selected"), width, "▸")
-    return inside(styled(line, "chosen"), width)
-
-
-def _names(table: Table, width: int, view: View) -> Line:
+@lru_cache(maxsize=16)
+def _names(table: Table, width: int, order: str) -> Line:
     """The names of the columns, the one that orders the rows standing out."""
     sorts = {"burn": "$/min", "cost": "cost ", "context": "context"}
     sorts |= {"project": "project"}
@@ -87,7 +79,7 @@ def _names(table: Table, width: int, view: View) -> Line:
         (
             Segment(
                 column.name,
-                "accent" if sorts.get(view.order) == column.name else "dim",
+                "accent" if sorts.get(order) == column.name else "dim",
             ),
             column.width,
         )
@@ -97,9 +89,17 @@ def _names(table: Table, width: int, view: View) -> Line:
 
 
 @lru_cache(maxsize=256)
-def _row_inside(row: SessionRow, moment: Moment, table: Table, width: int) -> Line:
-    """One session in the box; most are as they were in the picture before."""
-    return inside(_row(row, moment, table, inner_width(width)), width)
+def _row_inside(
+    row: SessionRow, moment: Moment, table: Table, width: int, mark: str
+) -> Line:
+    """One session in the box; most are as they were in the picture before.
+
+    ``mark``: the pane that takes the keys, for the row that is chosen.
+    """
+    line = _row(row, moment, table, inner_width(width))
+    if mark == SESSIONS:
+        return inside(styled(line, "selected"), width, "▸")
+    return inside(styled(line, "chosen") if mark else line, width)
 
 
 def _row(row: SessionRow, moment: Moment, table: Table, width: int) -> Line:
@@ -151,15 +151,20 @@ _SHORT = _LONG | {"waiting": "waits"}
 
 def counts(snapshot: Snapshot, room: int) -> list[Line]:
     """How many sessions are in each state, in words as short as the room asks for."""
-    states = [row.state for row in snapshot.sessions]
-    if len(states) > 1 and set(states) == {"idle"}:
-        return [[Segment(f"all {len(states)} idle", "dim")]]
-    found = Counter[str](states)
+    found = Counter[str](row.state for row in snapshot.sessions)
+    return _counts(tuple(found.items()), room)
+
+
+@lru_cache(maxsize=16)
+def _counts(states: tuple[tuple[str, int], ...], room: int) -> list[Line]:
+    found = dict(states)
+    if found.keys() == {"idle"} and found["idle"] > 1:
+        return [[Segment(f"all {found['idle']} idle", "dim")]]
     said = [
         [
             [Segment(f"{found[state]} {word}", STATE_STYLES[state])]
             for state, word in words.items()
-            if found[state]
+            if state in found
         ]
         for words in (_LONG, _SHORT)
     ]

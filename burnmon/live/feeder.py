@@ -42,13 +42,14 @@ TICK = timedelta(seconds=1)
 """A snapshot at least this often while something burns."""
 BREATH = timedelta(milliseconds=200)
 """The shortest pause between two looks that nobody woke for."""
+AGEING = timedelta(seconds=5)
+"""So long the snapshot before is shown with a later time while nothing is news: then
+rates decay and states end that nothing but time changes."""
 REST = timedelta(seconds=30)
 """And this often while nothing does, on whole and half minutes: clocks that show
 minutes turn with them."""
-WALK = timedelta(seconds=30)
+WALK = timedelta(minutes=1)
 """A whole walk at least this often while file events arrive; each tick without."""
-REST_WALK = timedelta(minutes=1)
-"""The same while nothing burns."""
 NEWEST = 20
 """Files that are looked at each tick, also at rest, whatever events tell: some changes
 have none."""
@@ -98,6 +99,8 @@ class Feeder:
         self._counted_at: datetime | None = None
         self._keeping = Keeping(settings.ledger_file)
         self._shown: Snapshot | None = None
+        self._taken_at: datetime | None = None
+        """When it was taken."""
         self._failed_at: datetime | None = None
         self._teller = Teller(settings, os.environ)
         self.shipper = Shipper(settings, clock, self._wake.set)
@@ -105,7 +108,6 @@ class Feeder:
         self.explainer = Explainer(settings)
         """Tells why a session burns."""
         self._knows_all = False
-        self._walks = WALK
 
     def start(self) -> Callable[[], None]:
         """Begin; returns what ends it."""
@@ -253,7 +255,8 @@ class Feeder:
         woken = self._wake.is_set()
         self._wake.clear()
         self._bring_up_to_date(engine, self.clock())
-        self._show(engine)
+        if woken or not self._ages(engine, self.clock()):
+            self._show(engine)
         shown_at = time.monotonic()
         if self._look_deeper(engine, self.clock()):
             self._show(engine)
@@ -266,7 +269,6 @@ class Feeder:
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
         self.shipper.rests = rests
-        self._walks = REST_WALK if rests else WALK
         if rests:
             left = REST - (self.clock() - _EPOCH) % REST
         else:
@@ -295,7 +297,7 @@ class Feeder:
             watch = self._watch
             if watch.lost or watch.moved() or not watch.works():
                 watch.note(None)
-            elif _passed(self._walked_at, now, self._walks):
+            elif _passed(self._walked_at, now, WALK):
                 self._wake.set()
 
     def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
@@ -336,10 +338,10 @@ class Feeder:
         engine.watching = watch is not None and watch.works()
         if watch is not None:
             due = watch.lost or not engine.watching
-            if not due and not _passed(self._walked_at, now, self._walks):
+            if not due and not _passed(self._walked_at, now, WALK):
                 return False
             # Watches are made anew while this goes on: one more walk, a tick later.
-            self._walked_at = now - self._walks + TICK if watch.shaken else now
+            self._walked_at = now - WALK + TICK if watch.shaken else now
             watch.lost = watch.shaken = False
             return True
         self._walked_at = now
@@ -355,11 +357,23 @@ class Feeder:
         engine.commits = self.shipper.commits
         snapshot = self._told(engine.snapshot(now))
         self.post(snapshot)
-        self._shown, self._failed_at = snapshot, None
+        self._shown, self._taken_at, self._failed_at = snapshot, now, None
         if _passed(self._stated_at, now, STATE):
             self._stated_at = now
             with suppress(OSError):
                 write_state(self.settings.state_file, snapshot)
+
+    def _ages(self, engine: Engine, now: datetime) -> bool:
+        """Show the snapshot before as it is now, where only its time is another."""
+        shown = self._shown
+        # Who reads along, or sees no events, is not woken by what is news.
+        follows = engine.ledger.writable and engine.watching
+        if shown is None or not follows or _passed(self._taken_at, now, AGEING):
+            return False
+        if self._failed_at is not None:
+            return False
+        self.post(replace(shown, now=now))
+        return True
 
     def _told(self, snapshot: Snapshot) -> Snapshot:
         """With its alerts: told once history is known, for half of it warns wrongly."""

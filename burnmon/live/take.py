@@ -295,7 +295,8 @@ def _missing(
             reason, remedy = REMEDY[agent]
             if agent == "claude":
                 reset = partial(_guess, known, tally, now)
-                guess = known.kept.lately("guess", now, GUESSING, reset)
+                basis = tally.version, int(now.timestamp()) // 60, known.zone
+                guess = known.kept.lately("guess", now, GUESSING, reset, basis)
                 reason = known.trouble or guess or reason
             missing.append(MissingLimit(agent, agent.capitalize(), reason, remedy))
     return tuple(missing)

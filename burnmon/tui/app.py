@@ -66,7 +66,8 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
         self._feed, self._days, self._why = feed, days, why
-        self._mouse, self._zone, self._shown = mouse, zone, shown
+        self._mouse, self._zone = mouse, zone
+        self._picture = Picture(shown)
         self._stop: Callable[[], None] = lambda: None
         self.began = False
         """The terminal is, or was, the app's: it ends by giving it back."""
@@ -93,7 +94,7 @@ class BurnApp(CommonKeys, inherit_bindings=False):
 
     def compose(self) -> Iterator[Widget]:
         """One picture."""
-        yield Picture(self._shown).data_bind(BurnApp.scene)
+        yield self._picture
 
     def on_mount(self) -> None:
         """Ask for snapshots."""
@@ -121,8 +122,9 @@ class BurnApp(CommonKeys, inherit_bindings=False):
             self.scene = replace(self.scene, view=view)
 
     def watch_scene(self) -> None:
-        """Open or close the line for the filter."""
+        """Draw it; open or close the line for the filter."""
         self.set_class(self.view.typing, "-filtering")
+        self._picture.look(self.scene)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None dims a key that cannot do anything now."""

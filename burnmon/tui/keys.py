@@ -227,9 +227,19 @@ class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
     _basis: object = None
+    _looked_at: object = None
 
     def look(self, scene: Scene) -> None:
         """What can be done depends on what is shown, but seldom changes with it."""
+        shown, view = scene.snapshot, scene.view
+        counts = tuple(map(len, (shown.sessions, shown.limits, shown.charts)))
+        events = len(shown.events) + len(shown.commits)
+        found = counts, events, nothing_found(shown)
+        looked_at = found, view, self.app.size, self.screen.focused, self.app.screen
+        # How many sessions a filter lets through depends on what they are.
+        if looked_at == self._looked_at and not view.query:
+            return
+        self._looked_at = looked_at
         able = [works(action, scene, self.app.size) for action in _NEEDS]
         basis = (able, self.screen.focused, self.app.screen, scene.view.typing)
         if basis != self._basis:

@@ -8,12 +8,11 @@ from typing import ClassVar
 from textual import events
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from burnmon.frame import Heights, Scene, plan
+from burnmon.frame import Heights, Scene, plan, plan_rests_on
 from burnmon.frame.plan import LOW
 from burnmon.frame.segments import Segment
 from burnmon.frame.sessions import row_at
@@ -123,11 +122,11 @@ class Before(Lines):
 class Picture(Still, Vertical):
     """All parts from top to bottom; gives each the lines that the plan allots."""
 
-    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
-
     def __init__(self, shown: Sequence[str] = ()) -> None:
         """The lines ``shown`` stand there until there is a scene."""
         super().__init__()
+        self._scene: Scene | None = None
+        self._planned_from: object = None
         self._shown = shown
         self._parts: dict[str, Part] = {}
         self._footer = Footer(id="footer")
@@ -152,30 +151,36 @@ class Picture(Still, Vertical):
         yield self._footer
         yield Horizontal(Static("filter", id="prompt"), Filter(), id="filtering")
 
-    def watch_scene(self) -> None:
-        """Draw; another number of limits needs other heights as well."""
+    def look(self, scene: Scene | None) -> None:
+        """Draw a scene; another number of limits needs other heights as well."""
+        self._scene = scene
         self.draw()
 
     def on_resize(self) -> None:
         """Share out the new height."""
         self._heights = {}
+        self._planned_from = None
         self.draw()
 
     def draw(self) -> None:
         """Draw every part that has lines; what did not change costs nothing."""
-        size = self.size
-        if self.scene is None or not size.height:
+        scene, size = self._scene, self.size
+        if scene is None or not size.height:
             return
         if self._shown:
             self._shown = ()
             self.call_after_refresh(self.query_one(Before).remove)
-        heights = plan(self.scene, size)
-        if heights != self._heights:
-            self._heights = heights
-            self._share_out(heights)
+        planned_from = plan_rests_on(scene), size
+        if planned_from != self._planned_from:
+            self._planned_from = planned_from
+            heights = plan(scene, size)
+            if heights != self._heights:
+                self._heights = heights
+                self._share_out(heights)
+        low = size.height <= LOW
         for name, part in self._parts.items():
-            part.look(self.scene, low=size.height <= LOW, hidden=not heights[name])
-        self._footer.look(self.scene)
+            part.look(scene, low=low, hidden=not self._heights[name])
+        self._footer.look(scene)
 
     def _share_out(self, heights: Heights) -> None:
         for name, lines in heights.items():
