@@ -93,6 +93,7 @@ class Feeder:
         self._walked_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._found_at: datetime | None = None
+        self._judged_at: datetime | None = None
         self._newest: list[str] = []
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self._stated_at: datetime | None = None
@@ -322,9 +323,11 @@ class Feeder:
         found = engine.gather(now)
         if not self._wake.is_set():
             found |= engine.compare(now)
-        # All of a new ledger at once: for some seconds, and not for many minutes.
-        while not self._wake.is_set() and engine.learn(now):
-            found = True
+        if _passed(self._judged_at, now, TICK):
+            self._judged_at = now
+            # All of a new ledger at once: for some seconds, and not for many minutes.
+            while not self._wake.is_set() and engine.learn(now):
+                found = True
         return found
 
     def _count(self, engine: Engine, now: datetime) -> None:
@@ -335,8 +338,9 @@ class Feeder:
     def _due_for_walk(self, engine: Engine, now: datetime) -> bool:
         """Whether file events cannot be relied on, or it is time to check them."""
         watch = self._watch
-        engine.watching = watch is not None and watch.works()
         if watch is not None:
+            if watch.lost or not engine.watching:
+                engine.watching = watch.works()
             due = watch.lost or not engine.watching
             if not due and not _passed(self._walked_at, now, WALK):
                 return False

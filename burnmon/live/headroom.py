@@ -14,7 +14,7 @@ from msgspec import Struct
 from burnmon import text
 from burnmon.live.kept import Kept
 from burnmon.live.spend import PICOS, Minutes, Spend
-from burnmon.live.tally import MINUTE, RECENT, SessionTally, Tally
+from burnmon.live.tally import MINUTE, RECENT, Tally
 from burnmon.records import Mark, Request, Session, Window
 from burnmon.usage.exchange import Part, Spending
 from burnmon.usage.headroom import (
@@ -150,7 +150,7 @@ def what_if(
     ``windows`` are all limits: of an account's, that is asked which ends first.
     """
     tally, now, owner = accounts.tally, accounts.now, _owner(session)
-    newest = tally.sessions.get(session.session_id, SessionTally()).newest
+    newest = tally.sums_of(session.session_id).newest
     made = [
         request
         for request, _ in tally.recent.values()

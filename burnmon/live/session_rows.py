@@ -44,34 +44,46 @@ def session_rows(
     ``alive`` and ``rates`` are by session: its line in the agent's registry, and what
     it came to within ``RECENT``.
     """
-    now = accounts.now
+    given = _Given(accounts, alive, rates, limits, kept)
+    now, tally = accounts.now, accounts.tally
     second = int(now.timestamp())
-    quiet = kept.same(
-        "quiet",
-        second // QUIET,
-        partial(_quiet_rows, accounts, alive, rates, limits, kept),
-    )
+    quiet = kept.same("quiet", second // QUIET, partial(_quiet, given))
     # Within a second no row is another for the time alone.
     moving: dict[str, _Told] = kept.same("moving", second, dict)
-    sums = accounts.tally.sessions
+    stirring = {*alive, *rates, *tally.changed_since(quiet.version)}
+    loud = {
+        name: session
+        for name, session in accounts.sessions.items()
+        if name in stirring or quiet.sessions.get(name) is not session
+    }
     rows: list[_Placed] = []
-    for name, session in accounts.sessions.items():
-        stirs = _stirs(alive.get(name), rates.get(name))
-        version = sums.get(name, _NOTHING).version
-        told = moving.get(name) or quiet.get(name)
-        if (
-            told is None
-            or told.session is not session
-            or told.version != version
-            or told.stirs != stirs
-        ):
+    for name, session in loud.items():
+        basis = session, tally.sums_of(name).version, given.stirs(name)
+        told = moving.get(name)
+        if told is None or told.basis != basis:
             shown = session.last_at is not None and now - session.last_at <= SHOWN
-            alone = alive.get(name), accounts, rates, limits, kept
-            row = (_placed(_kept_row(session, *alone)),) if shown else ()
-            told = moving[name] = _Told(session, version, stirs, row)
+            row = (_placed(_kept_row(session, given)),) if shown else ()
+            told = moving[name] = _Told(basis, row)
         rows += told.row
+    rows += [row for name, row in quiet.rows.items() if name not in loud]
     rows.sort(key=itemgetter(0))
     return tuple(row for _, row in rows[:MOST_SESSIONS])
+
+
+class _Given(NamedTuple):
+    """What every row is made of."""
+
+    accounts: Accounts
+    alive: Mapping[str, Alive]
+    rates: Mapping[str, Spend]
+    limits: Sequence[Window]
+    kept: Kept
+
+    def stirs(self, name: str) -> object:
+        """What the registry and the last minutes tell of a session."""
+        lately = self.rates.get(name)
+        spent = lately and (lately.requests, lately.cost, lately.fresh)
+        return self.alive.get(name), spent
 
 
 _Placed = tuple[tuple[int, Decimal, float, str], SessionRow]
@@ -85,7 +97,7 @@ def _placed(row: SessionRow) -> _Placed:
     return order, row
 
 
-_NOTHING, _NO_SPEND = SessionTally(), Spend()
+_NO_SPEND = Spend()
 _MINUTE = timedelta(minutes=1)
 YOUNG = timedelta(minutes=2)
 """Rows of sessions that wrote in this span count seconds, older ones minutes."""
@@ -98,83 +110,64 @@ WHAT_IF = timedelta(seconds=5)
 class _Told(NamedTuple):
     """What is told of a session, and what that rests on besides the time."""
 
-    session: Session
-    version: int
-    """Of its sums."""
-    stirs: object
+    basis: tuple[Session, int, object]
+    """The session, the version of its sums, and what stirs it."""
     row: tuple[_Placed, ...]
-    """Its row; empty if it is too old, or too many newer ones are idle as well."""
+    """Its row; empty if it is too old."""
 
 
-def _stirs(alive: Alive | None, lately: Spend | None) -> object:
-    """What the registry and the last minutes tell of a session; None if nothing."""
-    if alive is None and lately is None:
-        return None
-    return alive, lately and (lately.requests, lately.cost, lately.fresh)
+class _Quiet(NamedTuple):
+    """Sessions that can only be idle, as long as nothing of them changes."""
+
+    sessions: Mapping[str, Session]
+    version: int
+    """Of all sums, when these were looked at."""
+    rows: Mapping[str, _Placed]
+    """Those of the newest of them."""
 
 
-def _quiet_rows(
-    accounts: Accounts,
-    alive: Mapping[str, Alive],
-    rates: Mapping[str, Spend],
-    limits: Sequence[Window],
-    kept: Kept,
-) -> dict[str, _Told]:
-    """Sessions that can only be idle, the newest of them with their rows.
-
-    Most are; to go through them for each snapshot would take half of its time.
-    """
+def _quiet(given: _Given) -> _Quiet:
+    """Most sessions are idle; to go through them for each snapshot would take half of
+    its time."""
+    accounts = given.accounts
     found = {
         name: session
         for name, session in accounts.sessions.items()
-        if not (name in alive or name in rates or _may_stir(session, accounts))
+        if not (
+            name in given.alive or name in given.rates or _may_stir(session, accounts)
+        )
     }
     oldest = datetime.min.replace(tzinfo=UTC)
     newest = nlargest(MOST_SESSIONS, found, key=lambda n: found[n].last_at or oldest)
     rows = {
-        name: _kept_row(found[name], None, accounts, rates, limits, kept)
+        name: _placed(_kept_row(found[name], given))
         for name in newest
         if accounts.now - (found[name].last_at or oldest) <= SHOWN
     }
-    sums = accounts.tally.sessions
-    return {
-        name: _Told(
-            session,
-            sums.get(name, _NOTHING).version,
-            None,
-            (_placed(rows[name]),) if name in rows else (),
-        )
-        for name, session in found.items()
-    }
+    return _Quiet(found, accounts.tally.version, rows)
 
 
 def _may_stir(session: Session, accounts: Accounts) -> bool:
     """Whether a session may be other than idle, going by when it last moved."""
     now = accounts.now
-    sums = accounts.tally.sessions.get(session.session_id, _NOTHING)
+    sums = accounts.tally.sums_of(session.session_id)
     moved = (session.last_at, session.doing_at, *sums.subagents.values())
     return any(each is not None and now - each <= WAITS for each in moved)
 
 
-def _kept_row(
-    session: Session,
-    alive: Alive | None,
-    accounts: Accounts,
-    rates: Mapping[str, Spend],
-    limits: Sequence[Window],
-    kept: Kept,
-) -> SessionRow:
+def _kept_row(session: Session, given: _Given) -> SessionRow:
     """The row; that of before while no figure and no span of time in it changed."""
-    name = session.session_id
-    sums = accounts.tally.sessions.get(name, _NOTHING)
-    lately = rates.get(name, _NO_SPEND)
+    accounts, kept, name = given.accounts, given.kept, session.session_id
+    alive = given.alive.get(name)
+    sums = accounts.tally.sums_of(name)
+    lately = given.rates.get(name, _NO_SPEND)
     other: tuple[str, ...] = ()
     if lately.requests:
         other = kept.lately(
             ("what if", name),
             accounts.now,
             WHAT_IF,
-            lambda: tuple(what_if(session, accounts, limits)),
+            lambda: tuple(what_if(session, accounts, given.limits)),
         )
     spent = sums, lately
     figures = (session, alive, sums.version, lately.requests, lately.cost, lately.fresh)

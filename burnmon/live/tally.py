@@ -6,7 +6,7 @@ fed with the ledger's changes and is exact: what leaves the count is taken out a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -57,6 +57,9 @@ class SessionTally(Struct):
     """Another number after each change."""
 
 
+_NOTHING = SessionTally()
+
+
 class Tally:
     """Sums over the requests it was given."""
 
@@ -75,6 +78,8 @@ class Tally:
         """Agent → model → requests."""
         self.version = 0
         """Another number after each request that was put in or taken out."""
+        self._changed: dict[str, None] = {}
+        """Sessions in the order in which their sums changed last."""
         self.unpriced: dict[str, int] = {}
         """Model without a price → requests."""
         self._norm: tuple[int, Norm | None] = (-1, None)
@@ -105,9 +110,7 @@ class Tally:
         agent, model, speed, region, session_id, subagent, project = of[:7]
         terms = Terms(speed, region)
         quarters = self.projects.setdefault(project, {})
-        self.version += 1
-        session = self.sessions.setdefault(session_id, SessionTally())
-        session.version = self.version
+        session = self._changing(session_id)
         requests = unpriced = 0
         for each in told:
             at = instant_of(each.last_at)
@@ -135,9 +138,7 @@ class Tally:
         Each sum's first key is its session.
         """
         for each in sums:
-            session = self.sessions.setdefault(each.keys[0], SessionTally())
-            self.version += 1
-            session.version = self.version
+            session = self._changing(each.keys[0])
             rate = self.prices.rate(each.model, each.at, each.prompt, each.terms)
             cost = None if rate is None else rate.cost(each.usage, each.web_searches)
             session.total.add(each.usage, cost, False, 1)
@@ -181,16 +182,34 @@ class Tally:
                 touched.add(new.session_id)
         return touched
 
+    def sums_of(self, session_id: str) -> SessionTally:
+        """The sums of a session; empty for one that is not known."""
+        return self.sessions.get(session_id, _NOTHING)
+
+    def changed_since(self, version: int) -> Iterator[str]:
+        """Sessions whose sums changed after a version, the last one first."""
+        for session_id in reversed(self._changed):
+            if self.sessions[session_id].version <= version:
+                return
+            yield session_id
+
+    def _changing(self, session_id: str) -> SessionTally:
+        """The sums of a session, which are about to change."""
+        self.version += 1
+        session = self.sessions.setdefault(session_id, SessionTally())
+        session.version = self.version
+        self._changed.pop(session_id, None)
+        self._changed[session_id] = None
+        return session
+
     def cost(self, request: Request) -> Decimal | None:
         """Dollars of one request; None when its model has no price."""
         return self.prices.cost(request)
 
     def _put(self, request: Request, n: int) -> None:
-        self.version += 1
         cost = self.cost(request)
         minute = int(request.at.timestamp()) // MINUTE
-        session = self.sessions.setdefault(request.session_id, SessionTally())
-        session.version = self.version
+        session = self._changing(request.session_id)
         session.minutes.add(minute, cost, n)
         if minute > self._newest_minute:
             self._newest_minute = minute
