@@ -36,7 +36,7 @@ from burnmon.usage.ledger import Change, FileState, Ledger
 from burnmon.usage.ledger import Known as Seen
 from burnmon.usage.repetition import Repetition
 from burnmon.usage.report import cost_of
-from burnmon.usage.stretches import Series, Stretch, extended, series
+from burnmon.usage.stretches import Series, Stretch, extended, series, stretches
 from burnmon.usage.usual import WEEKS, Usual, usual
 from burnmon.why import Cause
 
@@ -61,7 +61,7 @@ AROUND = timedelta(seconds=1)
 """It is asked at most so often which directories are there."""
 RESTING = timedelta(hours=1)
 """After which the requests of a session are no longer kept at hand."""
-EXPLAINING = timedelta(seconds=5)
+EXPLAINING = timedelta(seconds=10)
 """What makes a session dear is looked for at most this often; it takes some ms."""
 CIRCLING = timedelta(hours=1)
 """How far back it is looked for sessions that go in circles."""
@@ -163,7 +163,7 @@ class Engine:
         span = self._since, self._late
         self.tally.load_past(self.ledger.past(*span, *cuts, self.tally.put_minutes))
         self._load_older(self._sessions)
-        self._read_limits(self.ledger.readings(now - limits.HORIZON))
+        self._stretches = stretches(self.ledger.readings(now - limits.HORIZON))
         self._marks = Marks()
         self._marks.load(self.ledger, self._since, self._sessions)
         self._load_experiences()

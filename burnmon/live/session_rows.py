@@ -103,7 +103,7 @@ YOUNG = timedelta(minutes=2)
 """Rows of sessions that wrote in this span count seconds, older ones minutes."""
 QUIET = 30
 """Seconds for which rows of sessions that are idle for long stay as they are."""
-WHAT_IF = timedelta(seconds=5)
+WHAT_IF = timedelta(seconds=20)
 """What else could be is asked at most so often; it prices the last minutes anew."""
 
 

@@ -15,7 +15,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from functools import cache
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -989,8 +988,7 @@ class Ledger:
             " ORDER BY observed_at, used",
             (ms(since),),
         ).fetchall()
-        at = cache(instant_of)  # most instants are told more than once
-        return [_reading(row, at) for row in rows]
+        return list(_readings(rows))
 
     def experiences(self) -> dict[tuple[str, str, str, int], str]:
         """What forecasts have taught, as it was put, by series of windows."""
@@ -1203,19 +1201,23 @@ def _file_state(row: Sequence[Any]) -> FileState:
     return FileState(**cells)
 
 
-def _reading(row: Sequence[Any], at: Callable[[int], datetime]) -> LimitReading:
-    agent, account, kind, minutes, used, resets_at, observed_at, source, repeated = row
-    return LimitReading(
-        agent,
-        account,
-        kind,
-        minutes,
-        used,
-        at(resets_at),
-        at(observed_at),
-        source,
-        at(repeated),
-    )
+def _readings(rows: Sequence[Sequence[Any]]) -> Iterator[LimitReading]:
+    """This is done for thousands, and most instants are told more than once."""
+    told = {each for row in rows for each in (row[5], row[6], row[8])}
+    at = {each: instant_of(each) for each in told}
+    for row in rows:
+        agent, account, kind, minutes, used, reset, first, source, last = row
+        yield LimitReading(
+            agent,
+            account,
+            kind,
+            minutes,
+            used,
+            at[reset],
+            at[first],
+            source,
+            at[last],
+        )
 
 
 _MARK = "agent, session, at, kind, detail"
