@@ -45,9 +45,8 @@ BREATH = timedelta(milliseconds=200)
 AGEING = timedelta(seconds=5)
 """So long the snapshot before is shown with a later time while nothing is news: then
 rates decay and states end that nothing but time changes."""
-REST = timedelta(seconds=30)
-"""And this often while nothing does, on whole and half minutes: clocks that show
-minutes turn with them."""
+REST = timedelta(minutes=1)
+"""And this often while nothing does, on whole minutes: clocks turn with them."""
 WALK = timedelta(minutes=1)
 """A whole walk at least this often while file events arrive; each tick without."""
 NEWEST = 20
