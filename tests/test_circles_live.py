@@ -118,8 +118,8 @@ def test_cause_that_comes_right_after_a_look(engine: Engine, session: Claude) ->
     session.tokens = (10, 50, 0, 42_000, 0)
     session.ask(T + 600)
     follow(engine, 601)
-    follow(engine, 605)
-    texts = [each.text for each in engine.snapshot(now(605)).events]
+    follow(engine, 610)
+    texts = [each.text for each in engine.snapshot(now(610)).events]
     assert any("outlived the cache" in each for each in texts)
 
 

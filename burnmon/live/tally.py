@@ -18,8 +18,9 @@ from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request, Terms, Usage
 from burnmon.usage.adding import Minute, instant_of
+from burnmon.usage.asking import Past, Sum
 from burnmon.usage.copies import Circumstance
-from burnmon.usage.ledger import Change, Past, Sum
+from burnmon.usage.ledger import Change
 from burnmon.usage.pricing import PriceTable, Rate
 
 MINUTE = 60

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from burnmon.records import Request, Usage
-from burnmon.usage.ledger import Sum
+from burnmon.usage.asking import Sum
 from burnmon.usage.pricing import PriceTable
 
 QUARTER = 900
