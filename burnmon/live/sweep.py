@@ -74,6 +74,9 @@ class Sweep:
     def __init__(self, ledger: Ledger, roots: Iterable[Root]) -> None:
         self.ledger = ledger
         self.roots = tuple(roots)
+        self._bases = [
+            (f"{each.path}/", each, AGENTS[each.agent]) for each in self.roots
+        ]
         self.known: dict[str, Known] = ledger.known()
         self.unreadable: dict[str, str] = {}
         """Paths that could not be opened or listed, with the system's reason."""
@@ -163,7 +166,7 @@ class Sweep:
         """A file as it lies there, unless it was read like that; ``every`` tells of
         those as well."""
         try:
-            status = entry.stat() if entry is not None else Path(path).stat()
+            status = entry.stat() if entry is not None else os.stat(path)  # noqa: PTH116 — asked for each event
             if not every and self._is_read(root, path, status):
                 return None  # as nearly all are
             path.encode()
@@ -197,9 +200,8 @@ class Sweep:
         return max(0, status.st_size - known.size) if known else status.st_size
 
     def _named(self, paths: Iterable[str]) -> Iterator[Found]:
-        bases = [(f"{root.path}/", root, AGENTS[root.agent]) for root in self.roots]
         for path in paths:
-            for base, root, agent in bases:
+            for base, root, agent in self._bases:
                 if not path.startswith(base):
                     continue
                 cut = len(base)
