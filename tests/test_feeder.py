@@ -774,6 +774,34 @@ def test_walk_that_is_owed_comes_with_the_next_tick(
     assert woken == [False, True]
 
 
+def test_quiet_tick_only_moves_the_time(
+    following: Begin, settings: Settings, home: Path
+) -> None:
+    """While nothing is news the snapshot before is shown with a later time, not for
+    long, and not where nobody is woken by news or what is shown has failed."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    view = following()
+    view.step()
+    posted: list[Snapshot] = []
+    fed = Feeder(settings, posted.append, lambda: NOW)
+    engine = view.engine
+    engine.watching = True
+    fed._show(engine)
+    soon, later = NOW + feeder.TICK, NOW + feeder.AGEING
+    assert fed._ages(engine, soon)
+    first, second = posted
+    assert (second.now, second.sessions) == (soon, first.sessions)
+    assert not fed._ages(engine, later)
+    engine.watching = False
+    assert not fed._ages(engine, soon)
+    engine.watching, view.ledger.writable = True, False
+    assert not fed._ages(engine, soon)
+    view.ledger.writable, fed._failed_at = True, NOW
+    assert not fed._ages(engine, soon)
+    fed._failed_at = None
+    assert fed._ages(engine, soon)
+
+
 def test_stop_ends_the_thread_and_frees_the_ledger(
     run: Run, settings: Settings
 ) -> None:
