@@ -40,6 +40,8 @@ WORKERS = hasattr(os, "sched_getaffinity") and hasattr(os, "fork")
 """Whether this system can share the first reading among processors."""
 WORTH_WORKERS = 100 << 20
 """Bytes from which that pays."""
+MOST_STATES = 32
+"""States of files that are kept at hand: those that are written to now."""
 LONGEST_LINE = 64 << 20
 """A line beyond this is no session line; it is skipped and counted."""
 LARGEST_UNPACKED = 512 << 20
@@ -78,6 +80,8 @@ class Sweep:
             (f"{each.path}/", each, AGENTS[each.agent]) for each in self.roots
         ]
         self.known: dict[str, Known] = ledger.known()
+        self._states: dict[str, FileState] = {}
+        """States of the files that were read last, as the ledger has them."""
         self.unreadable: dict[str, str] = {}
         """Paths that could not be opened or listed, with the system's reason."""
         self.hindered = ""
@@ -272,6 +276,9 @@ class Sweep:
         copies: Sequence[Copies] | None = None,
     ) -> tuple[Read, list[Change]]:
         changes = self.ledger.absorb(read, since, copies)
+        self._states.update((state.path, state) for state, _ in read[-MOST_STATES:])
+        while len(self._states) > MOST_STATES:
+            del self._states[next(iter(self._states))]
         for state, _ in read:
             self.known[state.path] = Known(
                 state.reader, state.inode, state.size, state.mtime_ns
@@ -286,7 +293,10 @@ class Sweep:
             return []
 
     def _read_new(self, found: Found) -> tuple[FileState, Facts]:
-        state = self.ledger.file(found.path) if found.path in self.known else None
+        # Reading changes it: it is as the ledger's again once that was written.
+        state = self._states.pop(found.path, None)
+        if state is None and found.path in self.known:
+            state = self.ledger.file(found.path)
         return read_file(found, state)
 
 
