@@ -175,7 +175,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
 
 def check_zone(name: str, source: str) -> str:
     """``name`` if it is a time zone; else ConfigError names ``source``."""
-    import zoneinfo
+    if name == "UTC":
+        return name
+    import zoneinfo  # slow, and whoever shows no time needs none of it
 
     try:
         zoneinfo.ZoneInfo(name)

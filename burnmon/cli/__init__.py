@@ -137,7 +137,7 @@ def _run_parsed(
     with _without_module("typing_extensions"):
         import msgspec  # noqa: F401 - whoever needs it finds it loaded
 
-    from burnmon.cli import parser, when
+    from burnmon.cli import parser
     from burnmon.cli.commands import COMMANDS
 
     args = parser.parse(argv, environ)
@@ -150,7 +150,12 @@ def _run_parsed(
     from burnmon import config
 
     settings = config.load(vars(args), environ)
-    args.since, args.until = when.between(args.since, args.until, now, settings.zone)
+    if args.since or args.until:
+        from burnmon.cli.when import between
+
+        args.since, args.until = between(args.since, args.until, now, settings.zone)
+    else:
+        args.since = args.until = None
     module, _, function = COMMANDS[args.command].target.partition(":")
     command = getattr(import_module(module), function)
     code: int = command(args, settings, now)

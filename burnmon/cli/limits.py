@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from burnmon import cli, text
 from burnmon.cli.catchup import caught_up
-from burnmon.cli.check import judge, nearness
 from burnmon.cli.estimates import budgets, with_estimates
 from burnmon.cli.output import print_document, wrapped
 from burnmon.config import Settings
@@ -65,6 +64,8 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     with caught_up(settings, now) as (ledger, _):
         found = ask(ledger, args.agent or "", now, settings, live=not args.check)
     if args.check:
+        from burnmon.cli.check import judge, nearness
+
         return judge(figures(found), "", nearness(), now).code
     if args.json:
         print_document(now, document(found))
