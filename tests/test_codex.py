@@ -236,6 +236,14 @@ def test_replay_ends_at_a_pause() -> None:
     assert standings == [REPLAYED, REPLAYED, COUNTED]
 
 
+def test_replay_ends_where_the_time_is_written_last() -> None:
+    """The pause after a replay is seen in whatever order a line names its fields."""
+    lines = homes.fork(2, 1, "11:00").splitlines()
+    last = homes.packed(dict(reversed(json.loads(lines[-1]).items())))
+    facts, _ = read(*lines[:-2], last, number=2)
+    assert [each.standing for each in facts.sightings] == [REPLAYED, REPLAYED, COUNTED]
+
+
 def test_fork_without_replay(tmp_path: Path) -> None:
     """A paginated fork begins at its parent's total and repeats nothing."""
     fork = homes.text(
