@@ -14,6 +14,7 @@ from typing import Any
 
 import homes
 import pytest
+from test_totals import agree
 
 from burnmon.cli.backtest import read as read_limits
 from burnmon.live.sweep import Sweep
@@ -282,6 +283,24 @@ def test_order_does_not_matter(home: Path) -> None:
         for found in reversed(sweep.look()):
             list(sweep.absorb([found]))
         assert homes.rows(backwards, home) == homes.rows(ledger, home)
+
+
+# --- totals --------------------------------------------------------------------------
+
+
+def every_home() -> list[Path]:
+    """Each home of the collection, of either agent."""
+    names = ("projects", "sessions", "archived_sessions")
+    parts = (CORPUS / "claude-code", CODEX, TRAPS)
+    trees = (tree for part in parts for name in names for tree in part.rglob(name))
+    return sorted({tree.parent for tree in trees})
+
+
+@pytest.mark.parametrize("home", every_home(), ids=lambda x: str(x.relative_to(CORPUS)))
+def test_totals_are_those_of_a_plain_reading(home: Path) -> None:
+    """By agent, day and model each home comes to what is found without any haste."""
+    with read(home) as ledger:
+        agree(ledger, home)
 
 
 # --- limits --------------------------------------------------------------------------
