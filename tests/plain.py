@@ -2,7 +2,8 @@
 
 The program passes over most bytes unread, remembers what it read and adds up in SQL.
 What it comes to must be what is found here, where nothing of it is used. ``Rules`` are
-those of the program; whoever counts otherwise overrides what differs.
+those of the program; whoever counts otherwise overrides what differs. Compressed
+rollouts are left out.
 """
 
 from __future__ import annotations
