@@ -802,6 +802,73 @@ def test_quiet_tick_only_moves_the_time(
     assert fed._ages(engine, soon)
 
 
+Stepping = Callable[[Engine], tuple[Screen, Feeder]]
+
+
+@pytest.fixture
+def stepping(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stepping:
+    """Makes feeders that are stepped by hand, with a watch that tells of nothing; their
+    clock stands still, so that no snapshot is too old to be shown again."""
+    monkeypatch.setattr(Watch, "works", lambda _: True)
+    monkeypatch.setattr(Watch, "moved", lambda _: False)
+    monkeypatch.setattr(Watch, "again", lambda *_: None)
+    monkeypatch.setattr(Feeder, "_await", lambda *_: None)
+
+    def begin(engine: Engine) -> tuple[Screen, Feeder]:
+        screen = Screen()
+        fed = Feeder(settings, screen.post, lambda: NOW)
+        fed._walked_at = fed._looked_at = fed._judged_at = NOW
+        assert fed._watch is not None
+        fed._watch.lost, engine.watching = False, True
+        return screen, fed
+
+    return begin
+
+
+def test_event_of_any_moment_is_shown(
+    stepping: Stepping, settings: Settings, home: Path
+) -> None:
+    """Also one that comes just after it was asked whether there was any."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    with Ledger(None) as ledger:
+        engine = Engine(settings, ledger, NOW)
+        engine.absorb(engine.pending())
+        screen, fed = stepping(engine)
+        fed._step(engine)
+        asked = fed._wake.is_set
+
+        def late() -> bool:
+            fed._wake.is_set = asked  # type: ignore[method-assign]
+            found = asked()
+            add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+            assert fed._watch is not None
+            fed._watch.note(str(path))
+            return found
+
+        fed._wake.is_set = late  # type: ignore[method-assign]
+        fed._step(engine)
+        assert requests(2)(screen.snapshots[-1])
+        assert fed._wake.is_set()
+
+
+def test_reader_that_takes_over_is_shown_at_once(
+    stepping: Stepping, settings: Settings, home: Path
+) -> None:
+    """With what was written since the writer last looked."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    writer = Ledger(settings.ledger_file)
+    with Ledger(settings.ledger_file) as ledger:
+        engine = Engine(settings, ledger, NOW)
+        screen, fed = stepping(engine)
+        fed._step(engine)
+        assert screen.snapshots[-1].health.reader
+        writer.close()
+        add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+        fed._step(engine)
+        assert not screen.snapshots[-1].health.reader
+        assert requests(2)(screen.snapshots[-1])
+
+
 def test_stop_ends_the_thread_and_frees_the_ledger(
     run: Run, settings: Settings
 ) -> None:

@@ -84,8 +84,10 @@ def committed_cost(event: CommitEvent) -> str:
 
 
 def _time(event: Event | CommitEvent, snapshot: Snapshot) -> str:
-    """The time of day while it is clear of which day, then the day."""
-    if snapshot.now - event.at < timedelta(days=1):
+    """The time of day while it is clear of which day, then the day; the same for all
+    of a minute, as ``rests_on`` takes it to be."""
+    minute = snapshot.now.replace(second=0, microsecond=0)
+    if minute - event.at < timedelta(days=1):
         return f"{local(event.at, snapshot.zone):%H:%M}"
     return day(event.at, snapshot.zone)
 

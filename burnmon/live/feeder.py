@@ -100,7 +100,7 @@ class Feeder:
         self._keeping = Keeping(settings.ledger_file)
         self._shown: Snapshot | None = None
         self._taken_at: datetime | None = None
-        """When it was taken."""
+        """When ``_shown`` was taken."""
         self._failed_at: datetime | None = None
         self._teller = Teller(settings, os.environ)
         self.shipper = Shipper(settings, clock, self._wake.set)
@@ -253,9 +253,10 @@ class Feeder:
         if self._stop.is_set():
             return
         woken = self._wake.is_set()
-        self._wake.clear()
-        self._bring_up_to_date(engine, self.clock())
-        if woken or not self._ages(engine, self.clock()):
+        if woken:  # else an event that comes right now would wake nobody
+            self._wake.clear()
+        news = self._bring_up_to_date(engine, self.clock())
+        if woken or news or not self._ages(engine, self.clock()):
             self._show(engine)
         shown_at = time.monotonic()
         if self._look_deeper(engine, self.clock()):
@@ -300,13 +301,15 @@ class Feeder:
             elif _passed(self._walked_at, now, WALK):
                 self._wake.set()
 
-    def _bring_up_to_date(self, engine: Engine, now: datetime) -> None:
+    def _bring_up_to_date(self, engine: Engine, now: datetime) -> bool:
+        """Take in what changed; whether anything may be other than it was shown."""
         engine.keep_young(now)
         engine.follow_writer(now)
         if _passed(self._looked_at, now, TICK):
             self._look_beyond(engine, now)
-        self._absorb_touched(engine)
+        news = self._absorb_touched(engine)
         if engine.claim(now) or self._due_for_walk(engine, now):
+            news = True
             engine.catch_up(now)
             engine.absorb(engine.pending())
             if self._watch is not None:
@@ -314,6 +317,7 @@ class Feeder:
                 self._watch.again(now, engine.directories)
                 engine.watching = self._watch.works()
             self._count(engine, now)
+        return news
 
     def _look_deeper(self, engine: Engine, now: datetime) -> bool:
         """What takes a while, and nobody waits for: what sessions worked on, and, while
@@ -350,10 +354,12 @@ class Feeder:
         self._walked_at = now
         return True
 
-    def _absorb_touched(self, engine: Engine) -> None:
+    def _absorb_touched(self, engine: Engine) -> bool:
+        """Read files that events named; whether there were any."""
         touched = set() if self._watch is None else self._watch.touched()
         if touched:
             engine.absorb(engine.pending(touched))
+        return bool(touched)
 
     def _show(self, engine: Engine) -> None:
         now = self.clock()
@@ -367,7 +373,8 @@ class Feeder:
                 write_state(self.settings.state_file, snapshot)
 
     def _ages(self, engine: Engine, now: datetime) -> bool:
-        """Show the snapshot before as it is now, where only its time is another."""
+        """Show the snapshot before with the time of now, if that may be all that
+        changed; whether it was."""
         shown = self._shown
         # Who reads along, or sees no events, is not woken by what is news.
         follows = engine.ledger.writable and engine.watching
