@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES
 from textual.widgets import HelpPanel, Input
 
+from burnmon.frame.graph import in_one_colour
 from burnmon.frame.view import sessions_of
 from burnmon.live.snapshot import Snapshot
 from burnmon.tui.app import BurnApp
@@ -330,6 +331,37 @@ async def test_snapshot_behind_an_explanation() -> None:
         await pilot.pause()
         await pilot.press("escape")
         assert "later by 1" in fed.shown("answer")
+
+
+async def test_keys_after_an_explanation() -> None:
+    """A key that was dimmed under a page shows at once that it works again."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        footer = fed.app.query_one("#footer", Lines)
+        before = footer.lines
+        await pilot.press("i")
+        fed.post(later(1))
+        await pilot.pause()
+        assert footer.lines != before
+        await pilot.press("escape")
+        await pilot.pause()
+        assert footer.lines == before
+
+
+async def test_theme_that_is_chosen() -> None:
+    """A chart is drawn anew for a theme whose colours do not mix, and back again."""
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        burn = fed.app.query_one("#burn", Lines)
+        before = burn.lines
+        fed.app.theme = "ansi-dark"
+        await pilot.pause()
+        assert burn.lines == [in_one_colour(line) for line in before] != before
+        fed.app.theme = "burnmon"
+        await pilot.pause()
+        assert burn.lines == before
 
 
 async def test_copy() -> None:

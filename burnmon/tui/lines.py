@@ -190,6 +190,8 @@ class Part(Lines):
         """Another theme may draw its lines in one colour."""
         self._drawn_from = self._is_ansi = None
         super().notify_style_update()
+        if self.scene is not None:  # at rest the next one comes in a minute
+            self.call_next(self.draw)
 
     def on_show(self) -> None:
         """Draw what was not drawn while the part was hidden."""

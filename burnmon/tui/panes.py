@@ -24,6 +24,11 @@ from burnmon.tui.lines import Lines, Part, Still
 class Main(Still, Screen[None], inherit_bindings=False):
     """The screen of the panes; all of its keys are in the one list."""
 
+    def on_screen_resume(self) -> None:
+        """Show the keys that work now that no other screen is above this one."""
+        for picture in self.query(Picture):
+            picture.draw()
+
 
 class Pane(Part, can_focus=True):
     """A part that takes keys."""
