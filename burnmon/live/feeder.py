@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
 TICK = timedelta(seconds=1)
-"""A snapshot at least this often while something burns."""
+"""A step at least this often while something burns: the screen gets the time of now."""
 BREATH = timedelta(milliseconds=200)
 """The shortest pause between two looks that nobody woke for."""
 AGEING = timedelta(seconds=5)
-"""So long the snapshot before is shown with a later time while nothing is news: then
-rates decay and states end that nothing but time changes."""
+"""For so long the snapshot before is shown with a later time if nothing is news; then
+a new one lets rates decay, states end, windows and days begin: what time alone does."""
 REST = timedelta(minutes=1)
-"""And this often while nothing does, on whole minutes: clocks turn with them."""
+"""A step this often while nothing burns, on whole minutes: clocks turn with them."""
 WALK = timedelta(minutes=1)
 """A whole walk at least this often while file events arrive; each tick without."""
 NEWEST = 20

@@ -184,7 +184,7 @@ class Tally:
         return touched
 
     def sums_of(self, session_id: str) -> SessionTally:
-        """The sums of a session; empty for one that is not known."""
+        """The sums of a session, to be read; empty for one that is not known."""
         return self.sessions.get(session_id, _NOTHING)
 
     def changed_since(self, version: int) -> Iterator[str]:

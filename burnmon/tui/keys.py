@@ -170,7 +170,8 @@ _NEEDS: dict[str, Callable[[Scene, Size], bool]] = {
     "move": lambda scene, size: len(keys_of(scene.snapshot, scene.view)) > 1,
     "undo": lambda scene, size: scene.view != rested(scene.view),
 }
-"""What each action needs; one that is not named here works always."""
+"""What each action needs; one that is not named here works always. Of a scene they
+look at no more than ``Footer.look`` compares."""
 
 
 def works_on_day(
@@ -227,7 +228,7 @@ class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
     _basis: object = None
-    _looked_at: object = None
+    _rests_on: object = None
 
     def look(self, scene: Scene) -> None:
         """What can be done depends on what is shown, but seldom changes with it."""
@@ -235,11 +236,11 @@ class Footer(Lines):
         counts = tuple(map(len, (shown.sessions, shown.limits, shown.charts)))
         events = len(shown.events) + len(shown.commits)
         found = counts, events, nothing_found(shown)
-        looked_at = found, view, self.app.size, self.screen.focused, self.app.screen
+        rests_on = found, view, self.app.size, self.screen.focused, self.app.screen
         # How many sessions a filter lets through depends on what they are.
-        if looked_at == self._looked_at and not view.query:
+        if rests_on == self._rests_on and not view.query:
             return
-        self._looked_at = looked_at
+        self._rests_on = rests_on
         able = [works(action, scene, self.app.size) for action in _NEEDS]
         basis = (able, self.screen.focused, self.app.screen, scene.view.typing)
         if basis != self._basis:
