@@ -851,6 +851,27 @@ def test_event_of_any_moment_is_shown(
         assert fed._wake.is_set()
 
 
+def test_events_come_soon_after_what_they_tell_of(
+    stepping: Stepping, settings: Settings, home: Path
+) -> None:
+    """They are made once in two seconds, however long the snapshot would last."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    with Ledger(None) as ledger:
+        engine = Engine(settings, ledger, NOW)
+        screen, fed = stepping(engine)
+        fed._step(engine)
+        told, passed = [], 0.0
+        fed.clock = lambda: NOW + timedelta(seconds=passed)
+        for passed in (0.5, 1, 2, 3):
+            if passed == 0.5:
+                engine.absorb(engine.pending())
+                fed._wake.set()
+            fed._step(engine)
+            last = screen.snapshots[-1]
+            told.append((len(last.sessions), len(last.events)))
+    assert told == [(1, 0), (1, 0), (1, 0), (1, 1)]
+
+
 def test_reader_that_takes_over_is_shown_at_once(
     stepping: Stepping, settings: Settings, home: Path
 ) -> None:

@@ -26,7 +26,7 @@ from burnmon.live.keeping import Keeping
 from burnmon.live.shipper import Shipper
 from burnmon.live.snapshot import Health, Scan, Snapshot
 from burnmon.live.status import write_state
-from burnmon.live.take import Known, take
+from burnmon.live.take import LISTING, Known, take
 from burnmon.live.tally import Tally
 from burnmon.live.telling import Teller
 from burnmon.live.watching import Watch
@@ -101,6 +101,8 @@ class Feeder:
         self._shown: Snapshot | None = None
         self._taken_at: datetime | None = None
         """When ``_shown`` was taken."""
+        self._settled = False
+        """It was taken when nothing was news: its charts and events are whole."""
         self._failed_at: datetime | None = None
         self._teller = Teller(settings, os.environ)
         self.shipper = Shipper(settings, clock, self._wake.set)
@@ -256,8 +258,11 @@ class Feeder:
         if woken:  # else an event that comes right now would wake nobody
             self._wake.clear()
         news = self._bring_up_to_date(engine, self.clock())
-        if woken or news or not self._ages(engine, self.clock()):
+        if woken or news:
             self._show(engine)
+        elif not self._ages(engine, self.clock()):
+            self._show(engine)
+            self._settled = True
         shown_at = time.monotonic()
         if self._look_deeper(engine, self.clock()):
             self._show(engine)
@@ -367,6 +372,7 @@ class Feeder:
         snapshot = self._told(engine.snapshot(now))
         self.post(snapshot)
         self._shown, self._taken_at, self._failed_at = snapshot, now, None
+        self._settled = False
         if _passed(self._stated_at, now, STATE):
             self._stated_at = now
             with suppress(OSError):
@@ -378,7 +384,9 @@ class Feeder:
         shown = self._shown
         # Who reads along, or sees no events, is not woken by what is news.
         follows = engine.ledger.writable and engine.watching
-        if shown is None or not follows or _passed(self._taken_at, now, AGEING):
+        # What is made but so often may not tell of the news yet.
+        lasts = AGEING if self._settled else LISTING
+        if shown is None or not follows or _passed(self._taken_at, now, lasts):
             return False
         if self._failed_at is not None:
             return False
