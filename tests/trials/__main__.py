@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TRIALS = ("trust", "terminal", "watching", "oddities", "unkept", "kill", "fuzz", "soak")
+TRIALS = (
+    *("trust", "terminal", "watching", "stale", "oddities", "unkept", "kill", "fuzz"),
+    "soak",
+)
 
 
 def main(names: list[str]) -> int:
