@@ -335,7 +335,7 @@ def test_spend_by_itself_is_that_of_requests(
         sightings.absorb(ledger, found)
         requests = ledger.requests(start, end)
         spent = list(ledger.spent(start, end))
-        single = list(_single(ledger, tiered, start, end))
+        single = list(_single(ledger, tiered, AGENTS, (start, ()), end))
         firsts = {name: ledger.first_at(name, start, end) for name in AGENTS}
     told = [(*of[:7], *each) for of, made in spent for each in made]
     assert sorted(told) == sorted(
@@ -363,6 +363,31 @@ def test_spend_by_itself_is_that_of_requests(
         assert first == min(made, default=None)
 
 
+@settings(max_examples=30)
+@given(sightings.files, st.sampled_from([10, 33, 90]), st.sampled_from([*AGENTS]))
+def test_spend_of_an_agent_and_of_single_quarters(
+    found: Any, since: int, agent: str
+) -> None:
+    """Quarters before a span come with it, once; other agents are left out of both."""
+    start = NOW - timedelta(minutes=since)
+    with Ledger(None) as ledger:
+        sightings.absorb(ledger, found)
+        quarters = {int(each.at.timestamp()) // 900 for each in ledger.requests()}
+        chosen = {each for each in quarters if each % 2}
+        spent = list(ledger.spent(start, NOW, chosen, [agent]))
+        requests = ledger.requests(until=NOW)
+        sums = ledger.sums(["agent", "quarter"], [], [], agents=[agent])
+        whole = ledger.sums(["agent", "quarter"], [], [])
+    told = [(of[0], each[0]) for of, made in spent for each in made]
+    assert sorted(told) == sorted(
+        (each.agent, round(each.at.timestamp() * 1000))
+        for each in requests
+        if each.agent == agent
+        and (each.at >= start or int(each.at.timestamp()) // 900 in chosen)
+    )
+    assert sums == [each for each in whole if each.keys[0] == agent]
+
+
 def test_each_request_has_its_own_price(tiered: PriceTable) -> None:
     """Prompts at and above each size, before a price changes and from then on."""
     change = round(sightings.CHANGED.timestamp() * 1000)
@@ -375,7 +400,8 @@ def test_each_request_has_its_own_price(tiered: PriceTable) -> None:
     with Ledger(None) as ledger:
         sightings.absorb(ledger, [("claude", told)])
         requests = ledger.requests()
-        single = list(_single(ledger, tiered, NOW - timedelta(hours=1), NOW))
+        since = NOW - timedelta(hours=1)
+        single = list(_single(ledger, tiered, AGENTS, (since, ()), NOW))
     costs = sorted((each.at.timestamp(), tiered.cost(each)) for each in requests)
     assert len({cost for _, cost in costs}) == len(costs) == 14
     found = [(part[0], part[1]) for _, _, part in single]

@@ -1,14 +1,14 @@
 """What the ledger's requests add to stated limits: live estimates, and one's budgets.
 
 It asks for sums by the quarter of an hour, and for single requests only since the
-readings that are still in force and the turns that the next ones are measured by, so
-that a command stays quick.
+readings that are still in force and the turns that the next ones are measured by, and
+in quarters in which a share rose, so that a command stays quick.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import chain
@@ -55,9 +55,10 @@ def with_estimates(
         return list(stated)
     accounts = ledger.accounts(now - HORIZON)
     turns = begun(ledger.prompts(LIKE_TURNS, now - HORIZON, now), accounts)
-    spending = _spending(
-        ledger, prices, accounts, _single_from(stated, turns, now), now
-    )
+    single_from = _single_from(stated, turns, now)
+    apart = single_from, _with_rises(known, now - SINGLE, single_from)
+    agents = {agent for agent, _, _, _ in known}
+    spending = _spending(ledger, prices, accounts, agents, apart, now)
     past = learned(known, spending, turns, now) if spending else Learned()
     works = {
         owner: Work(
@@ -96,6 +97,20 @@ def _single_from(
     return since - timedelta(seconds=since.timestamp() % QUARTER.total_seconds())
 
 
+def _with_rises(
+    known: Mapping[Series, Sequence[Stretch]], since: datetime, until: datetime
+) -> set[int]:
+    """Quarters of an hour in which a share rose: what was spent before that and what
+    after is told apart, or rises that follow each other would teach nothing."""
+    return {
+        int(at.timestamp() // QUARTER.total_seconds())
+        for past in known.values()
+        for stretch in past
+        for at, _ in stretch.steps()
+        if since <= at < until
+    }
+
+
 def _pace(spending: Spending, now: datetime) -> float | None:
     """Dollars per minute lately."""
     spent = spending.between(now - RECENT, now)
@@ -106,15 +121,18 @@ def _spending(
     ledger: Ledger,
     prices: PriceTable,
     accounts: Mapping[str, str],
-    single_from: datetime,
+    agents: Collection[str],
+    apart: tuple[datetime, Collection[int]],
     now: datetime,
 ) -> dict[Owner, Spending]:
-    """Spend by account, as far back as ``HORIZON``."""
-    since = now - HORIZON
-    parts: dict[Owner, list[Part]] = {}
+    """What some agents spent by account, as far back as ``HORIZON``.
+
+    ``apart``: requests are told apart since an instant, and in quarters before it.
+    """
+    since, parts = now - HORIZON, dict[Owner, list[Part]]()
     for agent, session, part in chain(
-        _summed(ledger, prices, since, single_from),
-        _single(ledger, prices, single_from, now),
+        _summed(ledger, prices, agents, since, apart),
+        _single(ledger, prices, agents, apart, now),
     ):
         if session in accounts:
             parts.setdefault((agent, accounts[session]), []).append(part)
@@ -122,13 +140,20 @@ def _spending(
 
 
 def _summed(
-    ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
+    ledger: Ledger,
+    prices: PriceTable,
+    agents: Collection[str],
+    since: datetime,
+    apart: tuple[datetime, Collection[int]],
 ) -> Iterator[tuple[str, str, Part]]:
     """Agent, session and sums; they count as made when their quarter began."""
     cuts = prices.cuts(ledger.models())
     columns = ["agent", "session", "quarter"]
-    for each in ledger.sums(columns, *cuts, since=since, until=until):
+    until, without = apart
+    for each in ledger.sums(columns, *cuts, since=since, until=until, agents=agents):
         agent, session, quarter = each.keys
+        if quarter in without:
+            continue
         at = quarter * QUARTER.total_seconds()
         rate = prices.rate(each.model, each.at, each.prompt, each.terms)
         if rate is None:
@@ -139,11 +164,16 @@ def _summed(
 
 
 def _single(
-    ledger: Ledger, prices: PriceTable, since: datetime, until: datetime
+    ledger: Ledger,
+    prices: PriceTable,
+    agents: Collection[str],
+    apart: tuple[datetime, Collection[int]],
+    until: datetime,
 ) -> Iterator[tuple[str, str, Part]]:
     """Agent, session and each request by itself."""
     cuts = cache(lambda model: prices.cuts([model]))
-    for of, requests in ledger.spent(since, until):
+    since, quarters = apart
+    for of, requests in ledger.spent(since, until, quarters, agents):
         agent, model, speed, region, session = of[:5]
         sizes, changes = cuts(model)
         starts = [ms(each) for each in changes]

@@ -111,23 +111,31 @@ class Asked:
         yield from map(self._request, rows)
 
     def spent(
-        self, since: datetime, until: datetime
+        self,
+        since: datetime,
+        until: datetime,
+        quarters: Iterable[int] = (),
+        agents: Iterable[str] | None = None,
     ) -> Iterator[tuple[Circumstance, list[tuple[int, ...]]]]:
         """What each counted request of a span costs by, in no order, by circumstance.
 
         Its instant in epoch milliseconds, the five classes of its tokens in the order
-        of ``Usage``, and its web searches.
+        of ``Usage``, and its web searches. Those of ``quarters`` of an hour before the
+        span come too; ``agents`` leaves those of others out.
         """
         self._let_go()
         where, span = during(since, until)
-        rows = self._db.execute(
-            "SELECT at, input, output, cache_read, cache_write_5m, cache_write_1h,"
-            f" web_searches, circumstance FROM request WHERE counted = 1 AND {where}",
-            span,
-        )
+        within = f"quarter IN ({','.join(map(str, quarters))}) AND at < ?"
         found: dict[int, list[tuple[int, ...]]] = {}
-        for row in rows:
-            found.setdefault(row[7], []).append(row[:7])
+        for which, values in ((where, span), (within, [ms(since)])):
+            rows = self._db.execute(
+                "SELECT at, input, output, cache_read, cache_write_5m, cache_write_1h,"
+                " web_searches, circumstance FROM request"
+                f" WHERE counted = 1 AND {which}{_by(agents)}",
+                values,
+            )
+            for row in rows:
+                found.setdefault(row[7], []).append(row[:7])
         self._name(found)
         for place, told in found.items():
             yield self._circumstance(place), told
@@ -262,16 +270,17 @@ class Asked:
         since: datetime | None = None,
         until: datetime | None = None,
         sessions: Sequence[str] | None = None,
+        agents: Iterable[str] | None = None,
     ) -> list[Sum]:
         """Requests added up by ``columns`` and by everything their price depends on.
 
         ``columns`` are names of ``request``'s columns or ``quarter``: the quarter of an
         hour since the epoch, the finest step in which days of any time zone begin.
-        ``sessions`` leaves all others out.
+        ``sessions`` and ``agents`` leave all others out.
         """
-        among = ""
+        among = _by(agents)
         if sessions is not None:
-            among = f" AND circumstance IN ({_of_sessions(sessions)})"
+            among += f" AND circumstance IN ({_of_sessions(sessions)})"
         with self._at_once():
             source, values = self._parts.source(
                 thresholds, changes, (since, until), among
@@ -531,6 +540,15 @@ _OF_SESSIONS = (
     "SELECT id FROM circumstance WHERE session IN (SELECT value FROM json_each(?))"
 )
 """SQL of the circumstances of sessions that are ``listed``."""
+
+
+def _by(agents: Iterable[str] | None) -> str:
+    """SQL that leaves out what others did than these agents, if they are given."""
+    if agents is None:
+        return ""
+    numbers = ",".join(str(number(each)) for each in agents)
+    of_them = f"SELECT id FROM circumstance WHERE agent IN ({numbers})"
+    return f" AND circumstance IN ({of_them})"
 
 
 def _of_sessions(session_ids: Sequence[str]) -> str:
