@@ -185,6 +185,16 @@ def test_few_names_are_kept_at_hand(
         assert len(kept) <= 2 < len(words)
 
 
+def test_many_are_written_together(
+    tmp_path: Path, whole: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many requests one statement writes makes no difference."""
+    monkeypatch.setattr("burnmon.usage.ledger.MANY", 4)
+    monkeypatch.setattr("burnmon.usage.ledger.TOGETHER", 3)
+    with homes.absorbed(tmp_path, FILES) as ledger:
+        assert homes.rows(ledger, tmp_path) == whole
+
+
 def test_one_statement_looks_up_any_number_of_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,33 +78,22 @@ def fold(
     """
     copies = Copies({}, {})
     rows, file = copies.rows, number(path)
-    words: tuple[Any, ...] | None = None
+    words: list[str] = []
     place = 0
+    told: list[str]  # a sighting from its model on: its circumstance but for the agent
     for each in sightings:
-        told: Any = each[_NUMBERS:]
+        # One by one, because to cut out parts and join them takes longer.
+        key, at, standing, a, b, c, d, e, f, g, h, *told = each
         if words != told:
             words = told
             place = _placed(copies, (agent, *told))
-        key, at, standing = each[:3]
-        counts: Any = each[3:_NUMBERS]
-        row = (
-            key,
-            at,
-            1 if standing == COUNTED else 0,
-            standing,
-            place,
-            *counts,
-            at if first is None else first,
-            file,
-        )
+        counted = 1 if standing == COUNTED else 0
+        begun = at if first is None else first
+        row = key, at, counted, standing, place, a, b, c, d, e, f, g, h, begun, file
         seen = rows.setdefault(key, row)
         if seen is not row:
             rows[key] = _folded(seen, row, copies)
     return copies
-
-
-_NUMBERS = Sighting._fields.index("model")
-"""What follows in a sighting is its circumstance, but for the agent."""
 
 
 def _folded(a: Row, b: Row, copies: Copies) -> Row:

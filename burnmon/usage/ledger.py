@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import cache
 from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -57,6 +58,10 @@ from burnmon.work import Work
 
 MOST_KEYS = 500_000
 """Keys remembered while a ledger is filled: some 30 MB."""
+MANY = 1000
+"""Requests from which on one statement writes several: that takes some memory."""
+TOGETHER = 32
+"""How many it writes then."""
 LASTING_CACHE = 2048
 """Kilobytes of pages that each connection of a live view keeps."""
 
@@ -401,7 +406,6 @@ class Ledger(Asked):
                 self._put_files(states)
                 changes = self._take(copies)
                 changes.extend(self._admit_replays(states))
-                self._parts.mark(new for _, new in changes)
                 self._parts.mark(old for old, _ in changes if old is not None)
                 self._put_readings(chain.from_iterable(f.readings for _, f in read))
                 self._put_marks(chain.from_iterable(f.marks for _, f in read))
@@ -475,6 +479,11 @@ class Ledger(Asked):
                 seen = incoming.get(key)
                 incoming[key] = row if seen is None else self._joined(seen, row)
         existing = self._fetch(self._maybe_held(incoming))
+        if not existing:  # as while a first history is absorbed
+            rows = incoming.values()
+            fresh = [row if row[3] != REPLAYED else self._judged(row) for row in rows]
+            self._put_requests(fresh)
+            return [(None, row) for row in fresh]
         changes: list[_Changed] = []
         for key, row in incoming.items():
             old = existing.get(key)
@@ -498,13 +507,12 @@ class Ledger(Asked):
     def _worded(self, row: Row) -> Held:
         return worded(row, self._circumstance(row[4]), self._path(row[14]))
 
-    def _maybe_held(self, keys: Iterable[int]) -> Iterable[int]:
+    def _maybe_held(self, keys: Mapping[int, Row]) -> Iterable[int]:
         """Keys that the ledger may hold; looking up each one is the dear part."""
         if self._all is None:
             return keys
-        asked = set(keys)
-        held = asked & self._all
-        self._all |= asked
+        held = [] if self._all.isdisjoint(keys) else [*self._all.intersection(keys)]
+        self._all.update(keys)
         if len(self._all) > MOST_KEYS:
             self._all = None
         return held
@@ -568,15 +576,19 @@ class Ledger(Asked):
         return [self._worded(row) for row in self._rows(where, values)]
 
     def _put_requests(self, requests: Sequence[Row]) -> None:
-        """Write requests whole, nearly in the order of the table."""
+        """Write requests whole, nearly in the order of the table, and mark them."""
         if not requests:
             return
-        places = ",".join(f"?{n + 1}" for n in range(len(ROW)))
-        self._db.executemany(
-            f"INSERT OR REPLACE INTO request (quarter, {COLUMNS})"
-            f" VALUES (?2 / {QUARTER}, {places})",
-            sorted(requests, key=itemgetter(1)),
-        )
+        rows = sorted(requests, key=itemgetter(1))
+        self._parts.mark(rows)
+        if len(rows) >= MANY:
+            # To begin and end a statement costs a third of what a row does.
+            end = len(rows) // TOGETHER * TOGETHER
+            some = (rows[n : n + TOGETHER] for n in range(0, end, TOGETHER))
+            told = (tuple(chain.from_iterable(each)) for each in some)
+            self._db.executemany(_put_of(TOGETHER), told)
+            del rows[:end]
+        self._db.executemany(_put_of(1), rows)
 
     def _put_circumstances(self, told: Mapping[int, Circumstance]) -> None:
         fresh = {n: each for n, each in told.items() if n not in self._circumstances}
@@ -655,6 +667,19 @@ _FIGURE = attrgetter(
 )
 _TRAIL = Trail.__struct_fields__
 ORIGIN = CIRCUMSTANCE.index("origin")
+
+
+@cache
+def _put_of(count: int) -> str:
+    """SQL that writes so many requests at once."""
+    width = len(ROW)
+    rows = []
+    for first in range(0, count * width, width):
+        places = ",".join(f"?{first + n}" for n in range(1, width + 1))
+        rows.append(f"(?{first + 2} / {QUARTER}, {places})")
+    return (
+        f"INSERT OR REPLACE INTO request (quarter, {COLUMNS}) VALUES {','.join(rows)}"
+    )
 
 
 def _file_row(state: FileState) -> tuple[Any, ...]:
