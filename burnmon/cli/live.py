@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds after a signal in which the screen may end by itself."""
+FIRST_PICTURE = 0.1
+"""Seconds that the screen has for its first picture before the feed goes on."""
 WRITER = "textual-output"
 """The name of Textual's thread that writes to the terminal."""
 _MODES = "<u ?2004l ?7h ?1000l ?1003l ?1006l ?1015l ?1004l ?2048l ?1049l ?25h"
@@ -162,11 +164,13 @@ class _Early:
 
     def __call__(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Hand the snapshots over; what came before, first."""
+        import asyncio
+
         with self._lock:
             self._post = post
             if self._newest is not None:
                 self._hand_over(self._newest)
-        self._ready.set()
+        asyncio.get_running_loop().call_later(FIRST_PICTURE, self._ready.set)
         return self.stop
 
     def stop(self) -> None:
