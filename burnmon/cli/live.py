@@ -29,7 +29,7 @@ from burnmon.errors import LedgerError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from burnmon.day import AskDay
+    from burnmon.day import AskDay, Day
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
     from burnmon.tui.app import BurnApp
@@ -117,11 +117,10 @@ def _run_screen(
     keep: Path | None,
 ) -> int:
     from burnmon import frame
-    from burnmon.cli.review import written
     from burnmon.day import Days
     from burnmon.tui.app import BurnApp
 
-    days = Days(ask_day, lambda day: written(day, Path.cwd()))
+    days = Days(ask_day, _write)
     theme = settings.theme or None
     tmux = bool(os.environ.get("TMUX"))
     app = BurnApp(
@@ -146,6 +145,13 @@ def _run_screen(
     if app.fault is not None:
         raise app.fault
     return app.return_code or cli.OK
+
+
+def _write(day: Day) -> str:
+    """Write the review of a day into the current directory; its path."""
+    from burnmon.cli.review import written  # with all that makes days
+
+    return written(day, Path.cwd())
 
 
 class _Early:
