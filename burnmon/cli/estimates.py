@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import chain
-from operator import mul
 
 from burnmon.config import Settings
 from burnmon.live.tally import HORIZON, RECENT, Tally
@@ -178,8 +177,7 @@ def _single(
         sizes, changes = cuts(model)
         starts = [ms(each) for each in changes]
         known: dict[tuple[int, int], tuple[tuple[int, ...], int] | None] = {}
-        for at, *tokens in requests:
-            fresh, _, read, short, long, _ = tokens
+        for at, fresh, output, read, short, long, searches in requests:
             prompt = fresh + read + short + long
             place = bisect_left(sizes, prompt), bisect_right(starts, at)
             if place not in known:
@@ -188,9 +186,11 @@ def _single(
             priced = known[place]
             if priced is None:
                 yield agent, session, (at / 1000, 0.0, 0, 1)
-            else:
-                cost = sum(map(mul, priced[0], tokens)) / priced[1]
-                yield agent, session, (at / 1000, cost, 1, 0)
+                continue
+            (a, b, c, d, e, f), whole = priced
+            # Written out, because this is done for each request of a day.
+            spent = fresh * a + output * b + read * c + short * d + long * e
+            yield agent, session, (at / 1000, (spent + searches * f) / whole, 1, 0)
 
 
 def budgets(

@@ -240,7 +240,7 @@ class Ledger(Asked):
         rows = self._db.execute(
             "SELECT path, reader, inode, size, mtime_ns FROM file"
         ).fetchall()
-        return {row[0]: Known(*row[1:]) for row in rows}
+        return {path: Known._make(told) for path, *told in rows}
 
     def file(self, path: str) -> FileState | None:
         """How far one file was read; None if it never was."""
