@@ -96,8 +96,9 @@ def test_ledger_tells_no_more_than_is_kept() -> None:
         loaded, whole = Marks(), Marks()
         loaded.load(ledger, since, SESSIONS)
         whole.put(ledger.each_mark(since), SESSIONS)
-        last = ledger.prompts(LIKE_TURNS, since, NOW)
-        late = ledger.prompts(5, NOW - timedelta(minutes=3))
+        accounts = {name: each.account for name, each in SESSIONS.items()}
+        last = ledger.prompts(LIKE_TURNS, accounts, since, NOW)
+        late = ledger.prompts(5, accounts, NOW - timedelta(minutes=3))
     for account in ("", "other"):
         assert starts(loaded.prompts(), account) == starts(whole.prompts(), account)
         assert starts(last, account) == starts(whole.prompts(), account)

@@ -53,7 +53,7 @@ def with_estimates(
     if all(window.used is None for window, _ in stated):
         return list(stated)
     accounts = ledger.accounts(now - HORIZON)
-    turns = begun(ledger.prompts(LIKE_TURNS, now - HORIZON, now), accounts)
+    turns = begun(ledger.prompts(LIKE_TURNS, accounts, now - HORIZON, now), accounts)
     single_from = _single_from(stated, turns, now)
     apart = single_from, _with_rises(known, now - SINGLE, single_from)
     agents = {agent for agent, _, _, _ in known}

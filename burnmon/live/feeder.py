@@ -386,9 +386,9 @@ class Feeder:
         follows = engine.ledger.writable and engine.watching
         # What is made but so often may not tell of the news yet.
         lasts = AGEING if self._settled else LISTING
-        if shown is None or not follows or _passed(self._taken_at, now, lasts):
+        if shown is None or self._failed_at is not None:
             return False
-        if self._failed_at is not None:
+        if not follows or _passed(self._taken_at, now, lasts):
             return False
         self.post(replace(shown, now=now))
         return True

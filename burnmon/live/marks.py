@@ -36,7 +36,9 @@ class Marks:
         """``put`` what a ledger tells since an instant, as far as it would be kept."""
         events = ledger.newest_marks(TOLD_MARKS, SPARE * MOST_EVENTS, since)
         self.put(events, sessions)
-        self.put(ledger.prompts(SPARE * LIKE_TURNS, since), sessions)
+        accounts = {name: each.account for name, each in sessions.items()}
+        prompts = ledger.prompts(SPARE * LIKE_TURNS, accounts, since)
+        self.put(prompts, sessions)
 
     def put(self, marks: Iterable[Mark], sessions: Mapping[str, Session]) -> None:
         """Take marks, in any order; ``sessions`` tell whose account a prompt is of."""

@@ -15,7 +15,7 @@ from burnmon.frame.day_view import DayScene, beside, rows_of
 from burnmon.frame.events import nothing_found
 from burnmon.frame.plan import LOW
 from burnmon.frame.segments import Line, Segment, width_of
-from burnmon.frame.view import keys_of, rested
+from burnmon.frame.view import keys_of, rested, sessions_of
 from burnmon.frame.why_view import WhyScene, turns_of
 from burnmon.tui.lines import Lines
 from burnmon.tui.signals import Signalling
@@ -227,24 +227,18 @@ def _words(active: ActiveBinding) -> Line:
 class Footer(Lines):
     """The last line: the keys that work now, the others dimmed."""
 
-    _basis: object = None
     _rests_on: object = None
 
     def look(self, scene: Scene) -> None:
         """What can be done depends on what is shown, but seldom changes with it."""
         shown, view = scene.snapshot, scene.view
-        counts = tuple(map(len, (shown.sessions, shown.limits, shown.charts)))
+        rows = sessions_of(shown, view) if view.query else shown.sessions
+        counted = rows, shown.sessions, shown.limits, shown.charts
         events = len(shown.events) + len(shown.commits)
-        found = counts, events, nothing_found(shown)
+        found = tuple(map(len, counted)), events, nothing_found(shown)
         rests_on = found, view, self.app.size, self.screen.focused, self.app.screen
-        # How many sessions a filter lets through depends on what they are.
-        if rests_on == self._rests_on and not view.query:
-            return
-        self._rests_on = rests_on
-        able = [works(action, scene, self.app.size) for action in _NEEDS]
-        basis = (able, self.screen.focused, self.app.screen, scene.view.typing)
-        if basis != self._basis:
-            self._basis = basis
+        if rests_on != self._rests_on:
+            self._rests_on = rests_on
             self.draw()
 
     def draw(self) -> None:

@@ -356,21 +356,23 @@ class Asked:
         return list(map(_mark, rows))
 
     def prompts(
-        self, count: int, since: datetime, until: datetime | None = None
+        self,
+        count: int,
+        accounts: Mapping[str, str],
+        since: datetime,
+        until: datetime | None = None,
     ) -> list[Mark]:
-        """The last ``count`` prompts of each account up to an instant, newest first.
+        """The last ``count`` prompts of each account up to an instant, newest first;
+        ``accounts`` are by session.
 
         There are thousands in some days, so it looks no further back than it must.
         """
-        owners = {
-            session: (agent, account)
-            for agent, session, account in self._db.execute(
-                "SELECT agent, session, account FROM file"
-                " WHERE last_at >= ? AND session != '' ORDER BY last_at, path",
-                (ms(since),),
-            )
-        }
-        wanted = dict.fromkeys(owners.values(), count)
+        owners = self._db.execute(
+            "SELECT DISTINCT agent, account FROM file"
+            " WHERE last_at >= ? AND session != ''",
+            (ms(since),),
+        )
+        wanted = dict.fromkeys(owners, count)
         found = []
         rows = self._db.execute(
             f"SELECT {_MARK} FROM mark WHERE kind = 'prompt' AND at BETWEEN ? AND ?"
@@ -379,7 +381,7 @@ class Asked:
         )
         with closing(rows):
             for row in rows:
-                owner = owners.get(row[1])
+                owner = row[0], accounts.get(row[1])
                 if owner not in wanted:
                     continue
                 found.append(_mark(row))
