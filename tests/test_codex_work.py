@@ -477,6 +477,16 @@ def test_fork_works_after_the_replay() -> None:
     assert {each.session_id for each in work.edits} == {thread(2)}
 
 
+def test_replay_ends_where_the_time_is_written_last() -> None:
+    """The pause after a replay is seen there too."""
+    wide = {"input": PATCH, "note": "x" * 300}
+    own = call("apply_patch", wide, "c9", "10:31"), output(SUCCESS, "c9", "10:32")
+    for each in own:
+        each["timestamp"] = each.pop("timestamp")
+    work, _ = read(meta(2, "10:30"), meta(1, "10:30"), *WORK, *own, number=2)
+    assert len(work.edits) == 2
+
+
 def test_copied_items_of_a_subagent() -> None:
     """Lines before the ordinal at which a sub-agent's history begins are copies."""
     start = subagent_meta(2, 1)

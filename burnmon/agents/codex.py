@@ -28,7 +28,7 @@ from burnmon.agents.lines import (
 )
 from burnmon.agents.lines import program as program_of
 from burnmon.agents.rollout import (
-    REPLAY_GAP_MS,
+    end_replay,
     named_thread,
     replayed_until,
     root_thread,
@@ -270,10 +270,7 @@ def _take(
         return False
     if trail.first_at is None:
         trail.first_at = at
-    burst = trail.memory.get("burst")
-    if burst is not None and at - burst > REPLAY_GAP_MS:
-        # Where the time is written last, nothing has seen yet that the replay is over.
-        del trail.memory["burst"]
+    end_replay(trail.memory, at)
     payload = line.payload or _EMPTY
     if line.type == "event_msg":
         if payload.type == "token_count":

@@ -17,7 +17,12 @@ import msgspec
 from burnmon.agents import codex_calls, shell
 from burnmon.agents.codex_calls import Call, Change, Result
 from burnmon.agents.lines import UNREADABLE, instant, objects
-from burnmon.agents.rollout import replayed_until, root_thread, stamped
+from burnmon.agents.rollout import (
+    end_replay,
+    replayed_until,
+    root_thread,
+    stamped,
+)
 from burnmon.agents.shell_text import absolute
 from burnmon.records import Mark, identity
 from burnmon.text import base
@@ -180,6 +185,7 @@ class _Reading:
         at, payload = instant(line.timestamp), line.payload or _EMPTY
         if at is None:
             return
+        end_replay(self.trail.memory, at)
         if line.type == "session_meta":
             _meta(payload, at, self.trail)
         elif line.type == "turn_context":

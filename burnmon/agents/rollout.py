@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -53,3 +54,12 @@ def replayed_until(lines: Sequence[bytes], at: int) -> int | None:
             return None
         at = then
     return at
+
+
+def end_replay(memory: dict[str, Any], at: int) -> None:
+    """End a replay where a line of this instant does not follow at once.
+
+    Where the time is written last, ``replayed_until`` has not seen it yet.
+    """
+    if at - memory.get("burst", at) > REPLAY_GAP_MS:
+        del memory["burst"]
