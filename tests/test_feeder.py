@@ -28,7 +28,7 @@ from burnmon.config import Root, Settings
 from burnmon.errors import LedgerError
 from burnmon.live import engine, feeder, keeping, sweep
 from burnmon.live.engine import Engine, peek
-from burnmon.live.feeder import Feeder
+from burnmon.live.feeder import Feeder, first
 from burnmon.live.keeping import open_ledger
 from burnmon.live.snapshot import Held, Snapshot
 from burnmon.live.watching import Watch
@@ -592,6 +592,35 @@ def test_peek_without_a_ledger_makes_none(settings: Settings, home: Path) -> Non
     """A peek before the first run knows nothing and writes nothing."""
     put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
     assert peek(settings, NOW).sessions == ()
+    assert not settings.data_dir.exists()
+
+
+def test_first_is_what_the_ledger_knows(settings: Settings, home: Path) -> None:
+    """What is shown first opens no session file where a ledger is, and does not write
+    it; it is nothing where no session wrote in the last day."""
+    path = put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:30"))))
+    engine.once(settings, NOW)
+    add(path, homes.text(assistant("m2", timestamp=at("10:30"))))
+    with Ledger(settings.ledger_file):
+        shown = first(settings, NOW)
+    assert shown is not None
+    assert costs(shown) == {"S1": ONE}
+    assert shown.health.watching
+    assert shown.scan is None
+    assert first(settings, NOW + timedelta(days=2)) is None
+
+
+def test_first_without_a_ledger(settings: Settings, home: Path) -> None:
+    """Before the first run it is what current files tell, with how far that is; the
+    ledger is left to who keeps it."""
+    put(home, homes.S1, homes.text(assistant("m1", timestamp=at("10:29"))))
+    old = assistant("m2", timestamp=at("01:00"), sessionId="S2")
+    put(home, homes.S2, homes.text(old), NOW - timedelta(hours=9))
+    shown = first(settings, NOW)
+    assert shown is not None
+    assert costs(shown) == {"S1": ONE}
+    assert shown.scan
+    assert (shown.scan.files_done, shown.scan.files) == (1, 2)
     assert not settings.data_dir.exists()
 
 

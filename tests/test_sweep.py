@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from burnmon.agents import AGENTS
 from burnmon.config import Root
-from burnmon.live.sweep import LONGEST_LINE, Sweep, open_session
+from burnmon.live import sweep
+from burnmon.live.sweep import LONGEST_LINE, SHORT, Sweep, open_session
 from burnmon.records import Usage
 from burnmon.usage.ledger import FileState, Ledger
 
@@ -648,9 +649,14 @@ def test_any_broken_line(agent: str, data: Any, junk: bytes) -> None:
     counted_or_read(agent, READERS[agent], broken)
 
 
+@pytest.mark.parametrize("short", [SHORT, -1])
 @pytest.mark.parametrize("stop", [1, len(M2) // 2, len(M2) - 1])
-def test_file_grows_while_it_is_read(stop: int, tmp_path: Path) -> None:
-    """A line that is completed during the reading is never read as two halves."""
+def test_file_grows_while_it_is_read(
+    stop: int, short: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that is completed during the reading is never read as two halves, be the
+    rest of the file read at once or through a buffer."""
+    monkeypatch.setattr(sweep, "SHORT", short)
     place = tmp_path / "a.jsonl"
     place.write_bytes(M1 + M2[:stop])
     with open_session(str(place)) as stream:

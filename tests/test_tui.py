@@ -19,9 +19,10 @@ from textual.widgets import HelpPanel, Input
 from burnmon.frame.graph import in_one_colour
 from burnmon.frame.view import sessions_of
 from burnmon.live.snapshot import Snapshot
+from burnmon.tui import panes
 from burnmon.tui.app import BurnApp
 from burnmon.tui.driver import WakingEvent, quiet_driver
-from burnmon.tui.feed import Post, SnapshotReady
+from burnmon.tui.feed import Post
 from burnmon.tui.keys import BINDINGS
 from burnmon.tui.lines import Lines, Part, Still
 from burnmon.tui.modal import Explain
@@ -422,18 +423,39 @@ async def test_latest_wins() -> None:
     fed = Fed()
     seen: list[Snapshot] = []
     async with fed.app.run_test(size=(120, 36)) as pilot:
-        take = fed.app.on_snapshot_ready
+        show = fed.app.show
 
-        def counted(message: SnapshotReady) -> None:
-            seen.append(message.snapshot)
-            take(message)
+        def counted(latest: Snapshot) -> None:
+            seen.append(latest)
+            show(latest)
 
-        fed.app.on_snapshot_ready = counted  # type: ignore[method-assign]  # counts
+        fed.app.show = counted  # type: ignore[method-assign]  # counts
         for minute in range(50):
             fed.post(later(minute))
         await pilot.pause()
         assert len(seen) < 50
         assert "later by 49" in fed.shown("answer")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_painted(at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a snapshot changes is painted with it, all parts in one go; by a Textual
+    that does not let us, with its next frame."""
+    if not at_once:
+        monkeypatch.setattr(panes, "_paints_at_once", lambda screen: False)
+    fed = Fed()
+    async with fed.app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        painted: list[object] = []
+        monkeypatch.setattr(fed.app, "_display", lambda *what: painted.append(what))
+        limits = replace(example.limits()[0], label="another")
+        snapshot = replace(later(9), limits=(limits, *example.limits()[1:]))
+        fed.app.show(snapshot)
+        assert len(painted) == at_once
+        await pilot.pause()
+        assert painted
+        assert "another" in fed.shown("limits")
+        assert "later by 9" in fed.shown("answer")
 
 
 async def test_repaints_only_changes() -> None:

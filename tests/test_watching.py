@@ -135,6 +135,56 @@ def test_silent_root_is_walked(
     assert watched.wake.wait(PATIENCE)
 
 
+class Reading:
+    """Stands in for what an observer reads events with; tells what happened when."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+        self._inotify_fd = self
+
+    def read_events(self) -> list[str]:
+        """What the kernel kept."""
+        self.told.append("read")
+        return ["an event"]
+
+    def wait(self, timeout: float) -> None:
+        """Until the reader of the files awaits events."""
+        self.told.append(timeout)
+
+    def clear(self) -> None:
+        """It has some now."""
+        self.told.append("busy")
+
+
+def test_events_are_left_to_the_kernel(watched: Watched) -> None:
+    """Events are read once they are awaited, or after a while, and then those of
+    before are still to be looked at."""
+    reading = Reading()
+    watched.watch._awaited = reading  # type: ignore[assignment]  # all that is used
+    watched.watch._pace(reading)
+    assert reading.read_events() == ["an event"]
+    assert reading.told == [watching.PATIENCE, "read", "busy"]
+
+
+def test_unknown_observer_reads_as_it_likes(watched: Watched) -> None:
+    """One that has no single reader of events is left alone."""
+    watched.watch._pace(object())
+
+
+@linux
+def test_nobody_looks_for_events(watched: Watched) -> None:
+    """Where nobody says that events are awaited, they are told all the same."""
+    watch = watched.begin()
+    told: set[str] = set()
+    for number in range(3):
+        file = watched.tree / "p" / f"S{number}.jsonl"
+        file.write_text("{}\n")
+        while str(file) not in told:
+            assert watched.wake.wait(PATIENCE)
+            watched.wake.clear()
+            told |= watch.touched()
+
+
 # --- trees ---------------------------------------------------------------------------
 
 

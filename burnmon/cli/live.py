@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from burnmon import cli
 from burnmon.cli import opening
+from burnmon.cli.ahead import Ahead
 from burnmon.config import Settings
 from burnmon.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from burnmon.cli.ahead import First
     from burnmon.day import AskDay, Day
     from burnmon.frame import Line
     from burnmon.live.snapshot import Snapshot
@@ -37,13 +39,15 @@ if TYPE_CHECKING:
 
     Feed = Callable[[Callable[[Snapshot], None]], Callable[[], None]]
     """Starts posting snapshots; returns what stops it."""
-    Sources = tuple[Feed, AskDay, AskWhy | None]
-    """Where a screen gets its snapshots, days and explanations from."""
+    Sources = tuple[Feed, AskDay, AskWhy | None, First | None]
+    """Where a screen gets its snapshots, days, explanations and first snapshot from."""
 
 PATIENCE = 10.0
 """Seconds after a signal in which the screen may end by itself."""
 FIRST_PICTURE = 0.1
-"""Seconds that the screen has for its first picture before the feed goes on."""
+"""Seconds that the screen has for its first picture before the feed begins."""
+LONGEST_FIRST = 0.5
+"""Seconds that are waited for the first snapshot once there is a screen for it."""
 WRITER = "textual-output"
 """The name of Textual's thread that writes to the terminal."""
 _MODES = "<u ?2004l ?7h ?1000l ?1003l ?1006l ?1015l ?1004l ?2048l ?1049l ?25h"
@@ -88,7 +92,7 @@ def run(args: Namespace, settings: Settings, now: datetime) -> int:
     # The recorded day brings its own zone, unless one was asked for.
     zone = None if args.demo and not args.timezone else settings.zone
     keep = None if args.demo else settings.state_dir
-    return _show(settings, _sources(args, settings), zone, args.shown, keep)
+    return _show(settings, _sources(args, settings, now), zone, args.shown, keep)
 
 
 def _show(
@@ -99,8 +103,8 @@ def _show(
     keep: Path | None,
 ) -> int:
     """``keep`` is the directory that the last picture is kept in."""
-    feed, ask_day, ask_why = sources
-    early = _Early(feed)
+    feed, ask_day, ask_why, first = sources
+    early = _Early(feed, first)
     try:
         return _run_screen(settings, early, ask_day, ask_why, zone, shown, keep)
     finally:
@@ -155,49 +159,55 @@ def _write(day: Day) -> str:
 
 
 class _Early:
-    """A feed that begins while the screen is still loaded, which takes as long.
+    """A feed whose first snapshot another process makes while the screen is loaded.
 
-    It keeps the newest snapshot until there is a screen to hand it to, and the feed
-    waits with it: what else it would do takes time from the screen.
+    Both take about as long, and in one process only one of them would go on at a time.
+    The feed itself begins when the first picture stands.
     """
 
-    def __init__(self, feed: Feed) -> None:
-        self._lock = threading.Lock()
-        self._post: Callable[[Snapshot], None] | None = None
-        self._newest: Snapshot | None = None
-        self._ready = threading.Event()
-        self._end = feed(self._take)
+    def __init__(self, feed: Feed, first: First | None) -> None:
+        self._feed = feed
+        self._end: Callable[[], None] | None = None
+        self._ahead = None if first is None else Ahead(first)
 
     def __call__(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
-        """Hand the snapshots over; what came before, first."""
+        """Hand the snapshots over, in the loop that runs."""
         import asyncio
 
-        with self._lock:
-            self._post = post
-            if self._newest is not None:
-                self._hand_over(self._newest)
-        asyncio.get_running_loop().call_later(FIRST_PICTURE, self._ready.set)
+        loop, begin = asyncio.get_running_loop(), partial(self._begin, post)
+
+        def take(snapshot: Snapshot | None) -> None:
+            if snapshot is None:
+                begin()
+            elif self._end is None:
+                post(snapshot)
+                loop.call_later(FIRST_PICTURE, begin)
+
+        if self._ahead is None:
+            begin()
+        else:
+            loop.call_later(LONGEST_FIRST, begin)
+            self._ahead.give(loop, take)
         return self.stop
 
-    def stop(self) -> None:
-        """End the feed."""
-        self._ready.set()
-        self._end()
-
-    def _take(self, snapshot: Snapshot) -> None:
-        with self._lock:
-            self._newest = None if self._post else snapshot
-            self._hand_over(snapshot)
-        self._ready.wait(PATIENCE)
-
-    def _hand_over(self, snapshot: Snapshot) -> None:
-        if self._post is None:
-            return
-        self._post(snapshot)
-        if not gc.isenabled():
+    def _begin(self, post: Callable[[Snapshot], None]) -> None:
+        if self._end is None:
             # What was loaded stays: no later look needs to go through it.
             gc.freeze()
             gc.enable()
+            self._end = self._feed(post)
+
+    def stop(self) -> None:
+        """End the feed, or let it never begin."""
+        if self._ahead is not None:
+            self._ahead.end()
+        end, self._end = self._end, _nothing
+        if end is not None:
+            end()
+
+
+def _nothing() -> None:
+    """What ends a feed that has ended."""
 
 
 @contextmanager
@@ -266,24 +276,31 @@ def _cut_off(code: int, settings: list[Any], cut: threading.Event) -> None:
     os._exit(code)
 
 
-def _sources(args: Namespace, settings: Settings) -> Sources:
+def _sources(args: Namespace, settings: Settings, now: datetime) -> Sources:
     """What posts snapshots, and what answers for days and sessions."""
     if args.demo:
         from burnmon import demo
 
         player = demo.Player()
-        return player.feed, demo.ask_day, player.ask_why
-    from burnmon.live.feeder import Feeder, utc_now
+        return player.feed, demo.ask_day, player.ask_why, None
+    if TYPE_CHECKING:
+        from burnmon.live.feeder import Feeder
 
     feeders: list[Feeder] = []
+    waiting: list[Callable[[Feeder], None]] = []
 
     def begin(post: Callable[[Snapshot], None]) -> Callable[[], None]:
-        feeders.append(Feeder(settings, post))
-        ends = [feeders[-1].start()]
+        from burnmon.live.feeder import Feeder, utc_now
+
+        feeder = Feeder(settings, post)
+        ends = [feeder.start()]
         if settings.poll_usage:
             from burnmon.live.polling import Polling
 
             ends.insert(0, Polling(settings, utc_now).start())
+        feeders.append(feeder)
+        for ask in waiting:
+            ask(feeder)
 
         def end() -> None:
             for each in ends:
@@ -291,11 +308,25 @@ def _sources(args: Namespace, settings: Settings) -> Sources:
 
         return end
 
+    def ask(question: Callable[[Feeder], None]) -> None:
+        """Ask the feeder, or have it asked as soon as there is one."""
+        if feeders:
+            question(feeders[-1])
+        else:
+            waiting.append(question)
+
     return (
         begin,
-        lambda wish, post: feeders[-1].shipper.ask(wish, post),
-        lambda session_id, post: feeders[-1].explainer.ask(session_id, post),
+        lambda wish, post: ask(lambda feeder: feeder.shipper.ask(wish, post)),
+        lambda name, post: ask(lambda feeder: feeder.explainer.ask(name, post)),
+        partial(_first, settings, now),
     )
+
+
+def _first(settings: Settings, now: datetime) -> Snapshot | None:
+    from burnmon.live.feeder import first
+
+    return first(settings, now)
 
 
 def _print_frame(args: Namespace, settings: Settings, now: datetime) -> int:

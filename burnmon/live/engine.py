@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from burnmon.live.dearest import Dearest
     from burnmon.live.sweep import Found, Sweep
 
-LAST_DAY = timedelta(hours=25)
-"""What the first snapshot needs: today, even where a day has 25 hours, and all sessions
-that are shown."""
 LATE = timedelta(minutes=30)
 """How far back a reader looks for what the writer added since its last look."""
 RENEWAL = timedelta(days=1)
@@ -65,7 +62,7 @@ EXPLAINING = timedelta(seconds=10)
 """What makes a session dear is looked for at most this often; it takes some ms."""
 CIRCLING = timedelta(hours=1)
 """How far back it is looked for sessions that go in circles."""
-GATHERING = timedelta(seconds=1)
+GATHERING = timedelta(seconds=2)
 """Files are read for work at most this often; nobody waits for it."""
 SET_BACK = timedelta(minutes=1)
 """A clock that goes back this far was set; less is a clock being corrected."""
@@ -228,11 +225,6 @@ class Engine:
     def knows_sessions(self) -> bool:
         """The ledger told of sessions in the span that is kept."""
         return bool(self._sessions)
-
-    def widen(self, now: datetime) -> None:
-        """After a beginning with the last day: load all that ``HORIZON`` holds."""
-        self._horizon = HORIZON
-        self.renew(now)
 
     def complete(self, now: datetime) -> None:
         """After the history was read: what came late of sessions that began early, and

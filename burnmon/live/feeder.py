@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from burnmon import text
 from burnmon.config import Settings
 from burnmon.errors import BurnmonError, LedgerError
-from burnmon.live.engine import LAST_DAY, Engine
+from burnmon.live.engine import Engine
 from burnmon.live.explainer import Explainer
 from burnmon.live.keeping import Keeping
 from burnmon.live.shipper import Shipper
@@ -36,6 +36,9 @@ from burnmon.usage.ledger import Ledger
 if TYPE_CHECKING:
     from burnmon.live.sweep import Found
 
+LAST_DAY = timedelta(hours=25)
+"""What is shown first: today, even where a day has 25 hours, and all sessions that are
+shown."""
 CURRENT = timedelta(hours=6)
 """Files touched this recently are read before the first snapshot; the rest behind."""
 TICK = timedelta(seconds=1)
@@ -54,7 +57,7 @@ NEWEST = 20
 have none."""
 COUNT = timedelta(minutes=5)
 """How often files, lines and duplicates are counted anew."""
-PAINT = timedelta(milliseconds=50)
+PAINT = timedelta(milliseconds=62)
 """The shortest time between two snapshots."""
 STATE = timedelta(seconds=2)
 """The shortest time between two writings of the state file."""
@@ -71,6 +74,29 @@ Post = Callable[[Snapshot], None]
 def utc_now() -> datetime:
     """The clock of a running instance; everything below it is told the time."""
     return datetime.now(UTC)
+
+
+def first(settings: Settings, now: datetime) -> Snapshot | None:
+    """What to show while a feeder is made ready: the last day as the ledger knows it,
+    or, where there is no ledger yet, what current files tell.
+
+    None where the ledger knows of no session in that time; it is not written.
+    """
+    path = settings.ledger_file
+    kept = path.exists()
+    with Ledger(path if kept else None, writes=False) as ledger:
+        engine = Engine(settings, ledger, now, now - LAST_DAY)
+        watch = Watch(settings.read_roots(), threading.Event())
+        engine.watching = bool(watch.trees())
+        engine.look_around()
+        if not kept:
+            found, current = _found(engine, now)
+            engine.absorb(found[:current])
+            engine.count_files()
+            engine.scan = _progress(found, current, None)
+        elif not engine.knows_sessions:
+            return None
+        return Teller(settings, os.environ).shown(engine.snapshot(now))
 
 
 class Feeder:
@@ -171,8 +197,7 @@ class Feeder:
             self._keeping.failed(error)
 
     def _follow(self, ledger: Ledger, failure: str) -> None:
-        now = self.clock()
-        engine = Engine(self.settings, ledger, now, now - LAST_DAY)
+        engine = Engine(self.settings, ledger, self.clock())
         engine.failure = failure
         self._begin(engine)
         # A file that was moved away is no ledger for anybody else any more.
@@ -198,10 +223,7 @@ class Feeder:
         engine.look_around()
         if engine.knows_sessions:
             self._show(engine)
-        engine.widen(self.clock())
-        found = engine.pending()
-        limit = (self.clock() - CURRENT).timestamp() * 1e9
-        current = sum(each.mtime_ns >= limit for each in found)
+        found, current = _found(engine, self.clock())
         for start, end in _portions(found, 0, current):
             if self._stop.is_set():
                 return
@@ -272,6 +294,8 @@ class Feeder:
 
     def _await(self, engine: Engine) -> None:
         # A reader is woken before the writer has written: it must look again soon.
+        if self._watch is not None:
+            self._watch.await_events()
         writes = engine.ledger.writable
         rests = writes and engine.watching and not engine.tally.recent
         self.shipper.rests = rests
@@ -403,6 +427,13 @@ class Feeder:
 def _passed(since: datetime | None, now: datetime, span: timedelta) -> bool:
     """Whether a span has passed; a clock that was set back is no reason to wait."""
     return since is None or not timedelta(0) <= now - since < span
+
+
+def _found(engine: Engine, now: datetime) -> tuple[list[Found], int]:
+    """Files with something new, newest first, and how many of them are current."""
+    found = engine.pending()
+    limit = (now - CURRENT).timestamp() * 1e9
+    return found, sum(each.mtime_ns >= limit for each in found)
 
 
 def _portions(

@@ -32,6 +32,8 @@ from burnmon.usage.ledger import Change, FileState, Known, Ledger
 
 BLOCK = 1 << 20
 """Bytes read at a time; a longer line grows the block that holds it."""
+SHORT = 1 << 16
+"""Bytes that are read at once: to set up a buffer takes longer than to fill one."""
 BATCH = 256 << 20
 """Bytes read between two commits while history is absorbed."""
 SHARED_BATCH = 96 << 20
@@ -432,8 +434,16 @@ class SessionStream:
 
     def lines(self, offset: int) -> Iterator[tuple[list[bytes], int]]:
         """Blocks of complete lines, each with the offset behind it."""
-        if self._size() - offset > LONGEST_LINE:
+        left = self._size() - offset
+        if left > LONGEST_LINE:
             yield from self._guarded(offset)
+            return
+        if left <= SHORT:  # as while it is followed
+            block = self.read(max(0, left), offset)
+            end = block.rfind(b"\n") + 1
+            self.rest = block[end:]
+            if end:
+                yield BytesIO(block[:end]).readlines(), offset + end
             return
         with self._open() as file:
             file.seek(offset)

@@ -28,6 +28,8 @@ AGAIN = timedelta(seconds=30)
 """How often watching is tried again where it was not possible."""
 SETTLED = timedelta(seconds=2)
 """After so long a directory that has no watch will not get one any more."""
+PATIENCE = 0.1
+"""Seconds for which events are left to the kernel while nobody would look at them."""
 
 
 class Watch:
@@ -48,6 +50,8 @@ class Watch:
         self._began_at: datetime | None = None
         self._lacks_since: datetime | None = None
         self._alarm = _Alarm(self)
+        self._awaited = threading.Event()
+        self._awaited.set()
 
     def touched(self) -> set[str]:
         """Paths that events named since the last call."""
@@ -63,6 +67,29 @@ class Watch:
         else:
             self._touched.append(path)
         self._wake.set()
+
+    def await_events(self) -> None:
+        """Say that the reader waits for events, after it was busy with the last ones.
+
+        Meanwhile the kernel keeps them, and makes one of those that say the same, where
+        each of them would wake three threads one after the other.
+        """
+        self._awaited.set()
+
+    def _pace(self, observer: Any) -> None:
+        """Have an observer read events when they are awaited."""
+        reader = getattr(observer, "_inotify_fd", None)
+        read = getattr(reader, "read_events", None)
+        if read is None:
+            return  # as another system's, or that of an older watchdog
+
+        def paced() -> Any:
+            self._awaited.wait(PATIENCE)
+            found = read()
+            self._awaited.clear()
+            return found
+
+        reader.read_events = paced  # type: ignore[union-attr]  # it has what it reads with
 
     def begin(self, now: datetime) -> None:
         """Watch the trees that are there; what was written before is seen by nobody."""
@@ -83,6 +110,7 @@ class Watch:
         handler, wanted = _handler(self)
         try:
             observer = Observer()
+            self._pace(observer)
             for path in self._trees:
                 # A link itself never changes: the slash leads to what it names.
                 place = f"{path}/" if Path(path).is_symlink() else path

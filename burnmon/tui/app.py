@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from textual import events, on
 from textual.binding import BindingType
-from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -32,7 +31,7 @@ from burnmon.frame.view import (
 from burnmon.live.snapshot import Snapshot
 from burnmon.text import local
 from burnmon.tui.driver import quiet_driver
-from burnmon.tui.feed import Feed, SnapshotReady
+from burnmon.tui.feed import Feed, Latest
 from burnmon.tui.keys import BINDINGS, CommonKeys, works
 from burnmon.tui.panes import Filter, Main, Pane, Picture, Sessions
 from burnmon.why import AskWhy
@@ -45,8 +44,6 @@ class BurnApp(CommonKeys, inherit_bindings=False):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*BINDINGS]
     AUTO_FOCUS = f"#{SESSIONS}"
-
-    scene: reactive[Scene | None] = reactive(None, init=False, repaint=False)
 
     def __init__(
         self,
@@ -65,6 +62,8 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         super().__init__(theme, quiet_driver(), tmux)
         self.animation_level = "none"
         self.view = View(pane=SESSIONS)
+        self.scene: Scene | None = None
+        """What is shown; there is none before the first snapshot."""
         self._feed, self._days, self._why = feed, days, why
         self._mouse, self._zone = mouse, zone
         self._picture = Picture(shown)
@@ -98,33 +97,43 @@ class BurnApp(CommonKeys, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Ask for snapshots."""
+        self._latest = Latest(self._take)
         self._stop = self._feed(self._post)
 
     def _post(self, snapshot: Snapshot) -> None:
-        self.post_message(SnapshotReady(snapshot))
+        self._latest.post(snapshot)
 
     def on_unmount(self) -> None:
         """Ask for no more."""
         self._stop()
 
-    def on_snapshot_ready(self, message: SnapshotReady) -> None:
-        """Show it; while frozen, only in the first line and the banners."""
-        latest = message.snapshot
+    def _take(self, latest: Snapshot) -> None:
+        if self._closing or self._closed:
+            return
+        try:
+            self.show(latest)
+        except Exception as error:  # as of any message: a fault ends the app
+            self._handle_exception(error)
+
+    def show(self, latest: Snapshot) -> None:
+        """Show a snapshot; while frozen, only in the first line and the banners."""
         if self._zone is not None:
             latest = replace(latest, zone=self._zone)
-        self.scene = with_latest(self.scene, latest, self.view)
+        self._draw(with_latest(self.scene, latest, self.view))
         self.signal(latest.alerts)
 
     def look(self, view: View) -> None:
         """Look at the same snapshot in another way."""
         self.view = view
         if self.scene is not None:
-            self.scene = replace(self.scene, view=view)
+            self._draw(replace(self.scene, view=view))
 
-    def watch_scene(self) -> None:
-        """Draw it; open or close the line for the filter."""
-        self.set_class(self.view.typing, "-filtering")
-        self._picture.look(self.scene)
+    def _draw(self, scene: Scene) -> None:
+        """Show a scene; open or close the line for the filter."""
+        self.scene, self.view = scene, scene.view
+        if self.view.typing != self.has_class("-filtering"):
+            self.set_class(self.view.typing, "-filtering")
+        self._picture.look(scene)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None dims a key that cannot do anything now."""
@@ -179,8 +188,7 @@ class BurnApp(CommonKeys, inherit_bindings=False):
     def action_freeze(self) -> None:
         """Hold the picture still, or go on with the latest."""
         if self.scene is not None:
-            self.scene = self.scene.freeze_or_thaw()
-            self.view = self.scene.view
+            self._draw(self.scene.freeze_or_thaw())
 
     def action_undo(self) -> None:
         """Undo the last thing that hides something: filter, size, then freeze."""

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from rich.segment import Segment as RichSegment
 from rich.style import Style
-from textual.color import Color
 from textual.css.styles import RenderStyles
 from textual.dom import DOMNode
 from textual.filter import LineFilter
@@ -61,12 +60,11 @@ class Lines(Still):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
-        self._styles_by_words: dict[str, Style] = {}
+        self._styles_by_words: dict[str, Style | None] = {}
         self._strips: dict[int, Strip] = {}
         """Lines as they were last rendered, by row; those that still hold."""
         self._filters: Sequence[LineFilter] = ()
         """What they went through."""
-        self._ground: Color | None = None
         self.area = (0, 0)
         """Width and height, for Textual reckons them anew whenever it is asked."""
 
@@ -104,6 +102,7 @@ class Lines(Still):
         if filters != self._filters:
             self._filters = filters
             self._strips.clear()
+            self._styles_by_words.clear()
         strips = [self.render_line(y) for y in crop.line_range]
         if crop.x == 0 and crop.right == self.area[0]:
             return strips
@@ -117,10 +116,6 @@ class Lines(Still):
             parts = [RichSegment(text, self._style(words)) for text, words in line]
             width = self.area[0] or self.size.width
             strip = Strip(parts).adjust_cell_length(width, self._style(""))
-            for each in self._filters:
-                if self._ground is None:
-                    self._ground = self.background_colors[1]
-                strip = strip.apply_filter(each, self._ground)
             self._strips[y] = strip
         return strip
 
@@ -128,7 +123,6 @@ class Lines(Still):
         """Forget the colours of the theme before."""
         self._styles_by_words.clear()
         self._strips.clear()
-        self._ground = None
         super().notify_style_update()
 
     def _sheet(self, word: str) -> RenderStyles:
@@ -152,15 +146,20 @@ class Lines(Still):
             bold=named.bold,
         )
 
-    def _style(self, words: str) -> Style:
-        """The colours of style words; a later word wins over an earlier one."""
-        style = self._styles_by_words.get(words)
-        if style is None:
+    def _style(self, words: str) -> Style | None:
+        """The colours of style words; a later word wins over an earlier one.
+
+        They went through the filters, which look at nothing but a style.
+        """
+        if words not in self._styles_by_words:
             style = self.rich_style
             for word in words.split():
                 style += self._own_style(word)
-            self._styles_by_words[words] = style
-        return style
+            told = [RichSegment(words, style)]
+            for each in self._filters:
+                told = each.apply(told, self.background_colors[1])
+            self._styles_by_words[words] = told[0].style
+        return self._styles_by_words[words]
 
 
 class Part(Lines):
@@ -169,6 +168,8 @@ class Part(Lines):
     scene: Scene | None = None
     low = False
     """The whole screen is too low for boxes."""
+    held = False
+    """Somebody else sees to it that what is drawn now gets painted."""
     _drawn_from: object = None
     """What the lines were made of."""
     _is_ansi: bool | None = None
@@ -185,6 +186,11 @@ class Part(Lines):
         self.scene, self.low = scene, low
         if not hidden:
             self.draw()
+
+    def check_idle(self) -> None:
+        """Ask to be painted, unless somebody else does."""
+        if not self.held:
+            super().check_idle()
 
     def notify_style_update(self) -> None:
         """Another theme may draw its lines in one colour."""

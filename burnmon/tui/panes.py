@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -116,6 +117,11 @@ class Filter(Input):
         self.cursor_blink = False
 
 
+def _paints_at_once(screen: Screen[object]) -> bool:
+    """Whether this Textual has the private names that painting at once leans on."""
+    return hasattr(screen, "_dirty_widgets") and hasattr(screen, "_on_timer_update")
+
+
 class Before(Lines):
     """What stood there when burnmon ended the last time; covers all else."""
 
@@ -175,17 +181,44 @@ class Picture(Still, Vertical):
         if self._shown:
             self._shown = ()
             self.call_after_refresh(self.query_one(Before).remove)
-        planned_from = plan_rests_on(scene), size
-        if planned_from != self._planned_from:
-            self._planned_from = planned_from
-            heights = plan(scene, size)
-            if heights != self._heights:
-                self._heights = heights
-                self._share_out(heights)
-        low = size.height <= LOW
-        for name, part in self._parts.items():
-            part.look(scene, low=low, hidden=not self._heights[name])
+        parts, moved = self._parts, self._plan(scene, size)
+        at_once = not moved and _paints_at_once(self.screen)
+        try:
+            for name, part in parts.items():
+                part.held = at_once
+                part.look(scene, low=size.height <= LOW, hidden=not self._heights[name])
+        finally:
+            for part in parts.values():
+                part.held = False
+        if at_once:
+            self._paint()
         self._footer.look(scene)
+
+    def _plan(self, scene: Scene, size: Size) -> bool:
+        """Share out the height as the scene needs it; whether that moved anything."""
+        planned_from = plan_rests_on(scene), size
+        if planned_from == self._planned_from:
+            return False
+        self._planned_from = planned_from
+        heights = plan(scene, size)
+        if heights == self._heights:
+            return False
+        self._heights = heights
+        self._share_out(heights)
+        return True
+
+    def _paint(self) -> None:
+        """Paint what was drawn, now and in one go.
+
+        Left to itself, Textual has each part send messages about it, and paints with
+        the next of its frames; that takes longer than all of the drawing.
+        """
+        screen = self.screen
+        for part in self._parts.values():
+            if part._repaint_required:
+                part._repaint_required = False
+                screen._dirty_widgets.add(part)
+        screen._on_timer_update()
 
     def _share_out(self, heights: Heights) -> None:
         for name, lines in heights.items():

@@ -35,7 +35,7 @@ import soak  # noqa: E402 - the agents of that trial
 from repos import Repo  # noqa: E402
 
 from burnmon import config  # noqa: E402
-from burnmon.live.engine import LAST_DAY, Engine  # noqa: E402
+from burnmon.live.engine import Engine  # noqa: E402
 from burnmon.live.making import Making  # noqa: E402
 from burnmon.usage.ledger import Ledger  # noqa: E402
 
@@ -155,7 +155,7 @@ class Trial:
         child = os.fork()
         if child == 0:
             with Ledger(self.settings.ledger_file) as ledger:
-                filler = Engine(self.settings, ledger, at, at - LAST_DAY)
+                filler = Engine(self.settings, ledger, at)
                 filler.absorb(filler.pending())
                 filler.gather(at + DAY)
                 ledger.settle()
@@ -171,12 +171,10 @@ class Trial:
         follower = (
             Ledger(self.settings.ledger_file).lasts() if self.args.reader else None
         )
-        engine = Engine(self.settings, writer, at, at - LAST_DAY)
+        engine = Engine(self.settings, writer, at)
         views = [engine]
         if follower is not None:
-            views.append(Engine(self.settings, follower, at, at - LAST_DAY))
-        for each in views:
-            each.widen(at)
+            views.append(Engine(self.settings, follower, at))
         making = None
         if self.args.days_made:
             making = Making(
