@@ -817,18 +817,18 @@ def test_quiet_tick_only_moves_the_time(
     engine.watching = True
     fed._show(engine)
     soon, later = NOW + feeder.TICK, NOW + feeder.AGEING
-    assert fed._ages(engine, soon)
+    assert fed._grows_older(engine, soon)
     first, second = posted
     assert (second.now, second.sessions) == (soon, first.sessions)
-    assert not fed._ages(engine, later)
+    assert not fed._grows_older(engine, later)
     engine.watching = False
-    assert not fed._ages(engine, soon)
+    assert not fed._grows_older(engine, soon)
     engine.watching, view.ledger.writable = True, False
-    assert not fed._ages(engine, soon)
+    assert not fed._grows_older(engine, soon)
     view.ledger.writable, fed._failed_at = True, NOW
-    assert not fed._ages(engine, soon)
+    assert not fed._grows_older(engine, soon)
     fed._failed_at = None
-    assert fed._ages(engine, soon)
+    assert fed._grows_older(engine, soon)
 
 
 Stepping = Callable[[Engine], tuple[Screen, Feeder]]

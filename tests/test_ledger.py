@@ -170,7 +170,7 @@ def test_few_names_are_kept_at_hand(
     tmp_path: Path, whole: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many sessions there were; what was let go is asked for again."""
-    monkeypatch.setattr("burnmon.usage.asking.MOST_NAMES", 2)
+    monkeypatch.setattr("burnmon.usage.queries.MOST_NAMES", 2)
     monkeypatch.setattr("burnmon.usage.work_store.MOST_WORDS", 2)
     with homes.absorbed(tmp_path, FILES) as ledger:
         assert homes.rows(ledger, tmp_path) == whole

@@ -19,9 +19,9 @@ from sightings import CHANGED, NOW, TIERED
 from burnmon.errors import LedgerError
 from burnmon.usage import part_store
 from burnmon.usage.adding import addition, during, finest, parts
-from burnmon.usage.asking import Sum
 from burnmon.usage.ledger import Ledger
 from burnmon.usage.pricing import PriceTable
+from burnmon.usage.queries import Sum
 from burnmon.usage.report import KINDS, Question, report
 
 QUARTER = timedelta(minutes=15)

@@ -48,6 +48,8 @@ FIRST_PICTURE = 0.1
 """Seconds that the screen has for its first picture before the feed begins."""
 LONGEST_FIRST = 0.5
 """Seconds that are waited for the first snapshot once there is a screen for it."""
+YOUNG = 10_000
+"""Objects that are made before it is looked for circles among them."""
 WRITER = "textual-output"
 """The name of Textual's thread that writes to the terminal."""
 _MODES = "<u ?2004l ?7h ?1000l ?1003l ?1006l ?1015l ?1004l ?2048l ?1049l ?25h"
@@ -192,8 +194,10 @@ class _Early:
 
     def _begin(self, post: Callable[[Snapshot], None]) -> None:
         if self._end is None:
-            # What was loaded stays: no later look needs to go through it.
+            # What was loaded stays: no later look needs to go through it. And a picture
+            # takes thousands of objects, of which none is in a circle.
             gc.freeze()
+            gc.set_threshold(YOUNG)
             gc.enable()
             self._end = self._feed(post)
 

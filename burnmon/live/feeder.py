@@ -282,7 +282,7 @@ class Feeder:
         news = self._bring_up_to_date(engine, self.clock())
         if woken or news:
             self._show(engine)
-        elif not self._ages(engine, self.clock()):
+        elif not self._grows_older(engine, self.clock()):
             self._show(engine)
             self._settled = True
         shown_at = time.monotonic()
@@ -402,7 +402,7 @@ class Feeder:
             with suppress(OSError):
                 write_state(self.settings.state_file, snapshot)
 
-    def _ages(self, engine: Engine, now: datetime) -> bool:
+    def _grows_older(self, engine: Engine, now: datetime) -> bool:
         """Show the snapshot before with the time of now, if that may be all that
         changed; whether it was."""
         shown = self._shown

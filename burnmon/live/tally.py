@@ -18,10 +18,10 @@ from burnmon.live.snapshot import Norm
 from burnmon.live.spend import PICOS, Lately, Minutes, Spend
 from burnmon.records import Request, Terms, Usage
 from burnmon.usage.adding import Minute, instant_of
-from burnmon.usage.asking import Past, Sum
 from burnmon.usage.copies import Circumstance
 from burnmon.usage.ledger import Change
 from burnmon.usage.pricing import PriceTable, Rate
+from burnmon.usage.queries import Past, Sum
 
 MINUTE = 60
 MOST_LATE = 4096

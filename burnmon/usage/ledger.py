@@ -27,7 +27,6 @@ from msgspec import Struct, field
 from burnmon.errors import BurnmonError, LedgerError
 from burnmon.records import REPLAYED, Facts, LimitReading, Mark, Request, Trail
 from burnmon.usage.adding import QUARTER, during, instant_of, ms
-from burnmon.usage.asking import COLUMNS, Asked
 from burnmon.usage.copies import (
     CIRCUMSTANCE,
     ROW,
@@ -43,6 +42,7 @@ from burnmon.usage.copies import (
     numbered,
     worded,
 )
+from burnmon.usage.queries import COLUMNS, Queries
 from burnmon.usage.schema import (
     APPLICATION_ID,
     FORGO_KEYS,
@@ -106,7 +106,7 @@ _Changed = tuple[Row | None, Row]
 """A request before and after."""
 
 
-class Ledger(Asked):
+class Ledger(Queries):
     """One open ledger. ``writable`` is false while another burnmon holds the lock."""
 
     def __init__(self, path: Path | None, writes: bool = True) -> None:

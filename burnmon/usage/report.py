@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from burnmon.records import Request, Usage
-from burnmon.usage.asking import Sum
 from burnmon.usage.pricing import PriceTable
+from burnmon.usage.queries import Sum
 
 QUARTER = 900
 """Seconds in the ledger's finest step; every zone's days begin on one."""

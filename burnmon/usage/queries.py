@@ -67,7 +67,7 @@ class Past(NamedTuple):
     """The others, oldest first."""
 
 
-class Asked:
+class Queries:
     """An open ledger, as far as it answers questions."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
