@@ -151,6 +151,9 @@ class Reading:
         """Until the reader of the files awaits events."""
         self.told.append(timeout)
 
+    def set(self) -> None:
+        """They are awaited, or it ends."""
+
     def clear(self) -> None:
         """It has some now."""
         self.told.append("busy")
@@ -164,6 +167,13 @@ def test_events_are_left_to_the_kernel(watched: Watched) -> None:
     watched.watch._pace(reading)
     assert reading.read_events() == ["an event"]
     assert reading.told == [watching.PATIENCE, "read", "busy"]
+
+
+def test_end_awaits_no_events(watched: Watched) -> None:
+    """What reads events is let go first: who stops an observer waits for it."""
+    watched.watch._awaited.clear()
+    watched.watch.end()
+    assert watched.watch._awaited.is_set()
 
 
 def test_unknown_observer_reads_as_it_likes(watched: Watched) -> None:

@@ -185,6 +185,7 @@ class Watch:
     def end(self) -> None:
         """Stop watching."""
         observer, self._observer = self._observer, None
+        self._awaited.set()  # who stops an observer waits for what reads in it
         if observer is not None:
             observer.stop()
         logging.getLogger("watchdog").removeHandler(self._alarm)
