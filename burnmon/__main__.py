@@ -28,6 +28,8 @@ def main() -> int:
     except BrokenPipeError:
         return _leave_quietly()
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            return cli.INTERRUPTED  # in the making of a class, which wraps it
         if os.environ.get("BURNMON_DEBUG") == "1":
             raise
         return _explain(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -67,6 +69,68 @@ def test_child_does_not_outlive_its_use(capfd: pytest.CaptureFixture[str]) -> No
     assert capfd.readouterr() == ("", "")
 
 
+def test_child_that_nobody_has_to_await() -> None:
+    """Where SIGCHLD is ignored, the system itself lets go of children."""
+    deaf = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        Ahead(fails).end()
+    finally:
+        signal.signal(signal.SIGCHLD, deaf)
+
+
+async def test_what_came_is_not_read_after_the_end() -> None:
+    """The end may come when the loop knows already that there is something to read."""
+    ahead = Ahead(example.snapshot)
+    loop, faults = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    ahead.give(loop, faults.append)
+    assert select.select([ahead._pipe], [], [], 30)[0]
+    loop.call_soon(ahead.end)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert faults == []
+
+
+def test_no_room_for_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and leaves neither a pipe open nor signals held back."""
+    pipes: list[tuple[int, int]] = []
+    pipe = os.pipe
+
+    def noted() -> tuple[int, int]:
+        pipes.append(pipe())
+        return pipes[-1]
+
+    monkeypatch.setattr(os, "pipe", noted)
+    monkeypatch.setattr(os, "fork", fails)
+    with pytest.raises(OSError, match="no disk"):
+        Ahead(example.snapshot)
+    for each in pipes[0]:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(each)
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+async def test_child_has_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    """What somebody warns of in the child is not seen, and a signal just ends it."""
+
+    def warns() -> Snapshot:
+        os.write(1, b"words")
+        os.write(2, b"more words")
+        return example.snapshot()
+
+    def is_told() -> Snapshot:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return warns()
+
+    assert await told(warns) is not None
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert await told(is_told) is None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capfd.readouterr() == ("", "")
+
+
 class Begun:
     """A feed that only tells when it begins and ends, and where snapshots go."""
 
@@ -98,6 +162,23 @@ async def test_feed_begins_behind_the_first_picture(
     assert rest == ["begin", "end"]
 
 
+def test_feed_without_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for another process is no reason to show nothing."""
+    monkeypatch.setattr(os, "fork", fails)
+    assert live._Early(Begun().feed, example.snapshot)._ahead is None
+
+
+async def test_feed_that_cannot_begin() -> None:
+    """Why is told once, or the first picture would stand there for ever."""
+    failures: list[Exception] = []
+    early = live._Early(lambda post: fails(), lambda: None)  # type: ignore[arg-type,return-value]
+    early.failed = failures.append
+    early._begin(print)
+    early._begin(print)
+    early.stop()
+    assert [str(each) for each in failures] == ["no disk"]
+
+
 @pytest.mark.parametrize(("make", "most"), [(fails, 600), (never, 0), (None, 600)])
 async def test_feed_begins_without_it(
     make: Callable[[], Snapshot] | None, most: float, monkeypatch: pytest.MonkeyPatch
@@ -108,7 +189,9 @@ async def test_feed_begins_without_it(
     early = live._Early(begun.feed, make)
     early(begun.told.append)
     await begun.began.wait()
+    child = early._ahead and early._ahead._child
     early.stop()
+    assert not child
     assert begun.told == ["begin", "end"]
 
 

@@ -358,6 +358,13 @@ def test_interrupt_ends_with_130(tmp_path: Path) -> None:
     body = f"import os; os.kill(os.getpid(), {int(signal.SIGINT)}); sys.stdin.read()"
     answer = fail(tmp_path, body)
     assert (answer.returncode, answer.stderr) == (cli.INTERRUPTED, "")
+    # As it may come while the screen is loaded, in the making of one of its classes.
+    body = (
+        "import signal; pressed = lambda *_: signal.raise_signal(signal.SIGINT); "
+        "type('A', (), {'b': type('B', (), {'__set_name__': pressed})()})"
+    )
+    answer = fail(tmp_path, body)
+    assert (answer.returncode, answer.stderr) == (cli.INTERRUPTED, "")
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:

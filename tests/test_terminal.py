@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import termios
 import time
 
@@ -103,6 +104,19 @@ async def test_fault_is_told_by_who_started() -> None:
     assert isinstance(app.fault, ZeroDivisionError)
     assert app.return_code == cli.FAILED
     assert app._exit_renderables == []
+
+
+def test_feed_that_cannot_begin_ends_the_screen() -> None:
+    """A first picture that nothing would follow is not left standing."""
+    words = (
+        "import sys; from burnmon.live.feeder import Feeder;"
+        "Feeder.start = lambda feeder: 1 / 0;"
+        "from burnmon.__main__ import main; sys.exit(main())"
+    )
+    with Terminal(command=[sys.executable, "-c", words, "-O"]) as terminal:
+        assert terminal.wait() == cli.FAILED
+        assert terminal.left_on() == []
+        assert b"ZeroDivisionError" in terminal.written
 
 
 def test_output_that_ended_stops_nobody() -> None:

@@ -151,6 +151,14 @@ class Reading:
         """Until the reader of the files awaits events."""
         self.told.append(timeout)
 
+    def set(self) -> None:
+        """It ends."""
+        self.told.append("set")
+
+    def stop(self) -> None:
+        """What it reads then is that its watches are gone."""
+        self.read_events()
+
     def clear(self) -> None:
         """It has some now."""
         self.told.append("busy")
@@ -161,9 +169,20 @@ def test_events_are_left_to_the_kernel(watched: Watched) -> None:
     before are still to be looked at."""
     reading = Reading()
     watched.watch._awaited = reading  # type: ignore[assignment]  # all that is used
+    watched.watch._observer = reading
     watched.watch._pace(reading)
     assert reading.read_events() == ["an event"]
     assert reading.told == [watching.PATIENCE, "read", "busy"]
+
+
+def test_end_awaits_no_events(watched: Watched) -> None:
+    """What reads events is let go first: who stops an observer waits for it."""
+    reading = Reading()
+    watched.watch._awaited = reading  # type: ignore[assignment]  # all that is used
+    watched.watch._observer = reading
+    watched.watch._pace(reading)
+    watched.watch.end()
+    assert reading.told == ["set", watching.PATIENCE, "read"]
 
 
 def test_unknown_observer_reads_as_it_likes(watched: Watched) -> None:

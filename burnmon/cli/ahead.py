@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from burnmon.live.snapshot import Snapshot
 
@@ -20,19 +20,29 @@ if TYPE_CHECKING:
 
 ROOM = 1 << 20
 """Bytes that may wait for the screen."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ahead:
     """A forked child that makes one snapshot. No thread may run when it begins."""
 
     def __init__(self, make: First) -> None:
-        self._pipe, tell = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            os.close(self._pipe)
-            _make(make, tell)
-        os.close(tell)
+        """Raises OSError where there is no room for another process."""
+        self._loop: AbstractEventLoop | None = None
         self._packed = bytearray()
+        self._pipe, tell = os.pipe()
+        # A signal that comes right now would have the child end as this program does.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            self._child = os.fork()
+            if self._child == 0:
+                _make(make, self._pipe, tell, held)
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+            os.close(tell)
 
     def give(
         self, loop: AbstractEventLoop, take: Callable[[Snapshot | None], None]
@@ -43,25 +53,39 @@ class Ahead:
             piece = os.read(self._pipe, ROOM)
             self._packed += piece
             if not piece:
-                loop.remove_reader(self._pipe)
                 self.end()
                 take(_unpacked(self._packed))
 
+        self._loop = loop
         loop.add_reader(self._pipe, read)
 
     def end(self) -> None:
         """Let go of the child, whether it is through or not."""
-        if self._child:
-            os.close(self._pipe)
-            with suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
-            self._child = 0
+        child, self._child = self._child, 0
+        if not child:
+            return
+        if self._loop is not None:  # what came already may wait for its turn to be read
+            self._loop.remove_reader(self._pipe)
+        os.close(self._pipe)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        with suppress(ChildProcessError):  # who began deaf to SIGCHLD has none to await
+            os.waitpid(child, 0)
 
 
-def _make(make: First, tell: int) -> NoReturn:
-    """The child: it never returns into the program that was forked."""
+def _make(make: First, pipe: int, tell: int, held: Iterable[int]) -> NoReturn:
+    """The child: it never returns into the program that was forked.
+
+    It has no terminal to write to or to give back, and signals just end it.
+    """
     with suppress(BaseException):
+        os.close(pipe)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nothing, stream)
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         with suppress(AttributeError, OSError):
             fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, ROOM)
         packed = memoryview(pickle.dumps(make(), pickle.HIGHEST_PROTOCOL))

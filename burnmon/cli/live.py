@@ -115,7 +115,7 @@ def _show(
 
 def _run_screen(
     settings: Settings,
-    feed: Feed,
+    feed: _Early,
     ask_day: AskDay,
     ask_why: AskWhy | None,
     zone: str | None,
@@ -139,6 +139,7 @@ def _run_screen(
         tmux=tmux,
         shown=shown,
     )
+    feed.failed = app.fail
     if theme and theme not in app.available_themes:
         known = ", ".join(sorted(app.available_themes))
         raise UsageError(f"--theme: no theme {theme!r}; known: {known}")
@@ -170,7 +171,12 @@ class _Early:
     def __init__(self, feed: Feed, first: First | None) -> None:
         self._feed = feed
         self._end: Callable[[], None] | None = None
-        self._ahead = None if first is None else Ahead(first)
+        self._ahead: Ahead | None = None
+        self.failed: Callable[[Exception], None] = _nothing
+        """Told why the feed could not begin."""
+        if first is not None:
+            with suppress(OSError):  # the feed makes its first snapshot by itself
+                self._ahead = Ahead(first)
 
     def __call__(self, post: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Hand the snapshots over, in the loop that runs."""
@@ -181,7 +187,7 @@ class _Early:
         def take(snapshot: Snapshot | None) -> None:
             if snapshot is None:
                 begin()
-            elif self._end is None:
+            else:
                 post(snapshot)
                 loop.call_later(FIRST_PICTURE, begin)
 
@@ -194,24 +200,32 @@ class _Early:
 
     def _begin(self, post: Callable[[Snapshot], None]) -> None:
         if self._end is None:
+            self._end_child()  # what it makes now would be older than the feed's
             # What was loaded stays: no later look needs to go through it. And a picture
             # takes thousands of objects, of which none is in a circle.
             gc.freeze()
             gc.set_threshold(YOUNG)
             gc.enable()
-            self._end = self._feed(post)
+            try:
+                self._end = self._feed(post)
+            except Exception as error:  # the loop, which calls this, would go on
+                self._end = _nothing
+                self.failed(error)
+
+    def _end_child(self) -> None:
+        if self._ahead is not None:
+            self._ahead.end()
 
     def stop(self) -> None:
         """End the feed, or let it never begin."""
-        if self._ahead is not None:
-            self._ahead.end()
+        self._end_child()
         end, self._end = self._end, _nothing
         if end is not None:
             end()
 
 
-def _nothing() -> None:
-    """What ends a feed that has ended."""
+def _nothing(*_: object) -> None:
+    """What ends a feed that has ended, and hears of one while there is no screen."""
 
 
 @contextmanager

@@ -86,7 +86,8 @@ class Watch:
         def paced() -> Any:
             self._awaited.wait(PATIENCE)
             found = read()
-            self._awaited.clear()
+            if observer is self._observer:  # else it ends, and somebody waits for that
+                self._awaited.clear()
             return found
 
         reader.read_events = paced  # type: ignore[union-attr]  # it has what it reads with
@@ -185,6 +186,7 @@ class Watch:
     def end(self) -> None:
         """Stop watching."""
         observer, self._observer = self._observer, None
+        self._awaited.set()
         if observer is not None:
             observer.stop()
         logging.getLogger("watchdog").removeHandler(self._alarm)

@@ -81,6 +81,10 @@ class BurnApp(CommonKeys, inherit_bindings=False):
         """Said just before the terminal is taken."""
         self.began = True
 
+    def fail(self, error: Exception) -> None:
+        """End, in the loop, because of a fault that no message would tell of."""
+        self._handle_exception(error)
+
     def _handle_exception(self, error: Exception) -> None:
         """Leave; whoever started the app tells why, in words or as a traceback."""
         self.fault = self.fault or error
@@ -112,8 +116,8 @@ class BurnApp(CommonKeys, inherit_bindings=False):
             return
         try:
             self.show(latest)
-        except Exception as error:  # as of any message: a fault ends the app
-            self._handle_exception(error)
+        except Exception as error:  # as of any message
+            self.fail(error)
 
     def show(self, latest: Snapshot) -> None:
         """Show a snapshot; while frozen, only in the first line and the banners."""
