@@ -803,6 +803,35 @@ def test_walk_that_is_owed_comes_with_the_next_tick(
     assert woken == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("rests", "seconds", "due"),
+    [(True, 59, True), (True, 14, False), (False, 59, False), (False, 60, True)],
+)
+def test_steps_of_rest_walk(
+    settings: Settings, rests: bool, seconds: int, due: bool
+) -> None:
+    """At rest each step walks, so that none is made for a walk alone; but for those
+    that come just after one. While something burns it is time that tells."""
+    fed = Feeder(settings, lambda _: None, lambda: NOW)
+    watch = fed._watch
+    assert watch is not None
+    watch.lost, fed._rests = False, rests
+    engine: Any = SimpleNamespace(
+        watching=True, moved=lambda _: [], look_around=lambda: False
+    )
+    fed._walked_at = NOW - timedelta(seconds=seconds)
+    assert fed._due_for_walk(engine, NOW) == due
+    watch.shaken = True
+    fed._walked_at = NOW - feeder.WALK
+    assert fed._due_for_walk(engine, NOW)
+    assert not fed._due_for_walk(engine, NOW)
+    watch.begin(NOW)
+    watch.works = lambda: True  # type: ignore[method-assign]  # nothing to watch
+    fed._look_beyond(engine, NOW + feeder.TICK)
+    assert fed._wake.is_set()
+    assert fed._due_for_walk(engine, NOW + feeder.TICK)
+
+
 def test_quiet_tick_only_moves_the_time(
     following: Begin, settings: Settings, home: Path
 ) -> None:

@@ -51,7 +51,9 @@ a new one lets rates decay, states end, windows and days begin: what time alone 
 REST = timedelta(minutes=1)
 """A step this often while nothing burns, on whole minutes: clocks turn with them."""
 WALK = timedelta(minutes=1)
-"""A whole walk at least this often while file events arrive; each tick without."""
+"""A whole walk this often while file events arrive; each tick without."""
+JUST_NOW = timedelta(seconds=15)
+"""At rest each step walks, as there are few, but for this time after a walk."""
 NEWEST = 20
 """Files that are looked at each tick, also at rest, whatever events tell: some changes
 have none."""
@@ -116,6 +118,10 @@ class Feeder:
         self._watch = Watch(settings.read_roots(), self._wake) if watch else None
         self._stop = threading.Event()
         self._walked_at: datetime | None = None
+        self._owes = False
+        """A walk is due as soon as ``_walked_at`` tells, whether there is a step or
+        not."""
+        self._rests = False
         self._looked_at: datetime | None = None
         self._found_at: datetime | None = None
         self._judged_at: datetime | None = None
@@ -297,9 +303,9 @@ class Feeder:
         if self._watch is not None:
             self._watch.await_events()
         writes = engine.ledger.writable
-        rests = writes and engine.watching and not engine.tally.recent
-        self.shipper.rests = rests
-        if rests:
+        self._rests = writes and engine.watching and not engine.tally.recent
+        self.shipper.rests = self._rests
+        if self._rests:
             left = REST - (self.clock() - _EPOCH) % REST
         else:
             # With the full second: what a step takes, above all a walk, delays none of
@@ -327,7 +333,7 @@ class Feeder:
             watch = self._watch
             if watch.lost or watch.moved() or not watch.works():
                 watch.note(None)
-            elif _passed(self._walked_at, now, WALK):
+            elif self._owes and _passed(self._walked_at, now, WALK):
                 self._wake.set()
 
     def _bring_up_to_date(self, engine: Engine, now: datetime) -> bool:
@@ -374,9 +380,11 @@ class Feeder:
             if watch.lost or not engine.watching:
                 engine.watching = watch.works()
             due = watch.lost or not engine.watching
-            if not due and not _passed(self._walked_at, now, WALK):
+            pause = JUST_NOW if self._rests and not self._owes else WALK
+            if not due and not _passed(self._walked_at, now, pause):
                 return False
             # Watches are made anew while this goes on: one more walk, a tick later.
+            self._owes = watch.shaken
             self._walked_at = now - WALK + TICK if watch.shaken else now
             watch.lost = watch.shaken = False
             return True
