@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,9 +18,10 @@ from burnmon.records import Alive
 
 def alive(root: Path) -> Iterator[Alive]:
     """Sessions that Claude Code says are running, whose process still lives."""
-    names: list[str] = []
-    with suppress(OSError):
+    try:
         names = os.listdir(f"{root}/sessions")  # noqa: PTH208 — asked each second
+    except OSError:
+        return
     for name in names:
         if not name.endswith(".json"):
             continue

@@ -28,7 +28,7 @@ LOOK = 1.0
 """Seconds between two looks at the repositories."""
 RETRY = 5.0
 """Seconds of pause after a failure."""
-REST = 5.0
+REST = 10.0
 """The same while nothing burns."""
 
 

@@ -12,7 +12,6 @@ import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from heapq import nlargest
@@ -112,11 +111,13 @@ class Sweep:
         """Those of some known files that are other than they were read."""
         found = []
         for path in paths:
-            with suppress(OSError):
+            try:
                 status = os.stat(path)  # noqa: PTH116 — asked each second
-                seen = (status.st_ino, status.st_size, status.st_mtime_ns)
-                if self.known[path][1:] != seen:
-                    found.append(path)
+            except OSError:
+                continue
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if self.known[path][1:] != seen:
+                found.append(path)
         return found
 
     def count(self, root: Root) -> int:

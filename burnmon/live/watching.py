@@ -41,7 +41,9 @@ class Watch:
         self.shaken = False
         """The kernel dropped events, and watches are being made anew; set back by who
         walks, and walks once more when they are."""
-        self._roots = roots
+        self._places = [
+            f"{root.path}/{tree}" for root in roots for tree in AGENTS[root.agent].trees
+        ]
         self._wake = wake
         self._touched: deque[str] = deque()
         self._observer: Any = None
@@ -174,13 +176,13 @@ class Watch:
     def trees(self) -> dict[str, tuple[int, int]]:
         """Trees that are there, each with what tells it from one in its place."""
         found = {}
-        for root in self._roots:
-            for tree in AGENTS[root.agent].trees:
-                path = f"{root.path}/{tree}"
-                with suppress(OSError):
-                    status = os.stat(path)  # noqa: PTH116 — asked each second
-                    if stat.S_ISDIR(status.st_mode):
-                        found[path] = (status.st_dev, status.st_ino)
+        for path in self._places:
+            try:
+                status = os.stat(path)  # noqa: PTH116 — asked each second
+            except OSError:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                found[path] = (status.st_dev, status.st_ino)
         return found
 
     def end(self) -> None:

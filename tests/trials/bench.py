@@ -296,7 +296,7 @@ def idle(bench: Bench) -> Iterator[Row]:
     with screen(bench.environ(home)) as terminal:
         terminal.start(BURNMON)
         terminal.until(_TODAY, 120)
-        time.sleep(min(30.0, bench.seconds))  # what past forecasts were worth, once
+        _settle(terminal)
         before = use_of(terminal.pid)
         time.sleep(max(60.0, bench.seconds))  # of which a minute's step is a part
         after = use_of(terminal.pid)
@@ -307,6 +307,15 @@ def idle(bench: Bench) -> Iterator[Row]:
     yield Row("memory of the open screen", "≤ 70 MB", f"{rss:.0f} MB", rss <= 70)
 
 
+def _settle(terminal: Screen) -> None:
+    """Wait until what is done once, as judging past forecasts, is done."""
+    for _ in range(24):
+        before = use_of(terminal.pid)
+        time.sleep(5)
+        if use_of(terminal.pid).since(before)[0] < 0.5:
+            break
+
+
 def tail(bench: Bench) -> Iterator[Row]:
     """From an appended line to the screen, and what that uses."""
     home = bench.home()
@@ -315,7 +324,7 @@ def tail(bench: Bench) -> Iterator[Row]:
     with screen(bench.environ(home)) as terminal:
         terminal.start(BURNMON)
         terminal.until(_TODAY, 120)
-        time.sleep(min(20.0, bench.seconds))
+        _settle(terminal)
         for rate, (middle, late) in goals.items():
             found = _followed(terminal, home, rate, bench.seconds)
             if not found.seconds:
