@@ -296,6 +296,7 @@ def idle(bench: Bench) -> Iterator[Row]:
     with screen(bench.environ(home)) as terminal:
         terminal.start(BURNMON)
         terminal.until(_TODAY, 120)
+        time.sleep(65)  # the first minute's step judges all forecasts of a new ledger
         _settle(terminal)
         before = use_of(terminal.pid)
         time.sleep(max(60.0, bench.seconds))  # of which a minute's step is a part
@@ -308,7 +309,7 @@ def idle(bench: Bench) -> Iterator[Row]:
 
 
 def _settle(terminal: Screen) -> None:
-    """Wait until what is done once, as judging past forecasts, is done."""
+    """Wait until what is done once is done."""
     for _ in range(24):
         before = use_of(terminal.pid)
         time.sleep(5)
