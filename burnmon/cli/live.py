@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from burnmon.cli.ahead import First
     from burnmon.day import AskDay, Day
     from burnmon.frame import Line
+    from burnmon.live.feeder import Feeder
     from burnmon.live.snapshot import Snapshot
     from burnmon.tui.app import BurnApp
     from burnmon.why import AskWhy
@@ -301,9 +302,6 @@ def _sources(args: Namespace, settings: Settings, now: datetime) -> Sources:
 
         player = demo.Player()
         return player.feed, demo.ask_day, player.ask_why, None
-    if TYPE_CHECKING:
-        from burnmon.live.feeder import Feeder
-
     feeders: list[Feeder] = []
     waiting: list[Callable[[Feeder], None]] = []
 
