@@ -88,9 +88,9 @@ def _make(make: First, pipe: int, tell: int, held: Iterable[int]) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         with suppress(AttributeError, OSError):
             fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, ROOM)
-        packed = memoryview(pickle.dumps(make(), pickle.HIGHEST_PROTOCOL))
-        while packed:
-            packed = packed[os.write(tell, packed) :]
+        packed = pickle.dumps(make(), pickle.HIGHEST_PROTOCOL)
+        with open(tell, "wb") as answers:
+            answers.write(packed)
     os._exit(0)
 
 
